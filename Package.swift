@@ -1,0 +1,75 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "onegatefs",
+    products: [
+        .executable(name: "onegatefs", targets: ["onegatefs"]),
+        .executable(name: "onegate-simulator", targets: ["onegate-simulator"]),
+        .library(name: "FUSE", targets: ["FUSE"]),
+        .library(name: "OneGate", targets: ["OneGate"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.10.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.36.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.36.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CFUSE", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"]), .yum(["fuse3-devel"])]),
+        .target(name: "FUSE", dependencies: ["CFUSE"]),
+        .target(
+            name: "OneGate",
+            dependencies: [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "OneGateSimulator",
+            dependencies: [
+                "OneGate",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "OneGateFS",
+            dependencies: [
+                "FUSE", "OneGate",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .executableTarget(
+            name: "onegatefs",
+            dependencies: [
+                "OneGateFS",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "onegate-simulator",
+            dependencies: [
+                "OneGateSimulator",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "FUSETests", dependencies: ["FUSE"]),
+        .testTarget(name: "OneGateTests", dependencies: ["OneGate"]),
+        .testTarget(
+            name: "OneGateSimulatorTests", dependencies: ["OneGateSimulator"],
+            resources: [.copy("Recordings")]),
+        .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS"]),
+        .testTarget(
+            name: "MountTests",
+            dependencies: ["OneGateFS", "OneGateSimulator", "onegatefs", "onegate-simulator"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

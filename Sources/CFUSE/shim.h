@@ -1,0 +1,52 @@
+#pragma once
+
+// The API of libfuse 3.12: all that is used here, and no more than older distributions have.
+#define FUSE_USE_VERSION 312
+
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/// fork(2), which Swift marks as unavailable. Only for a process with one thread.
+static inline pid_t cfuse_fork(void) { return fork(); }
+
+/// Does nothing: a signal with this handler only makes a blocking system call end with EINTR.
+static inline void cfuse_ignore_signal(int signal) { (void)signal; }
+
+/// sigaction(2) with a union that Swift spells differently on every platform. Without SA_RESTART.
+static inline int cfuse_interrupt_calls_with(int signal) {
+    struct sigaction action = {0};
+    action.sa_handler = cfuse_ignore_signal;
+    return sigaction(signal, &action, NULL);
+}
+
+/// SIG_IGN is a macro with a cast, which Swift does not import.
+static inline int cfuse_ignore(int signal) {
+    struct sigaction action = {0};
+    action.sa_handler = SIG_IGN;
+    return sigaction(signal, &action, NULL);
+}
+
+// glibc declares these with _GNU_SOURCE only, which Swift's import of the C library does not define.
+extern int pipe2(int descriptors[2], int flags);
+extern int dup3(int descriptor, int target, int flags);
+extern int pthread_setname_np(pthread_t thread, const char *name);
+
+/// pipe2(2)
+static inline int cfuse_pipe(int descriptors[2], int flags) { return pipe2(descriptors, flags); }
+
+/// dup3(2)
+static inline int cfuse_replace(int descriptor, int target, int flags) { return dup3(descriptor, target, flags); }
+
+/// pthread_setname_np(3)
+static inline int cfuse_name_thread(pthread_t thread, const char *name) { return pthread_setname_np(thread, name); }
+
+/// eventfd(2) that does not block
+static inline int cfuse_event_counter(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+/* gettid(2): a GNU extension that Swift's module of the C library leaves out. */
+static inline int cfuse_thread_id(void) { return (int)syscall(SYS_gettid); }

@@ -1,0 +1,126 @@
+import Glibc
+
+/// A directory to mount on.
+public struct MountPoint: Hashable, Sendable {
+    /// The absolute path, without symbolic links; or `/dev/fd/N` as it was given.
+    public let path: String
+
+    /// The mount was made by whoever started this process, who hands over the descriptor of the connection
+    /// (mount.fuse3 does that with `drop_privileges`).
+    public var isDescriptor: Bool { Self.isDescriptor(path) }
+
+    /// Checks that the directory can be mounted on, and removes a dead FUSE mount from it.
+    ///
+    /// A dead mount is what a killed daemon leaves behind: "Transport endpoint is not connected".
+    /// - Parameter path: absolute, or relative to the working directory.
+    /// - Throws: ``MountError``
+    public init(preparing path: String) throws(MountError) {
+        if Self.isDescriptor(path) {
+            self.path = path
+            return
+        }
+        var wasCleaned = false
+        while true {
+            switch SystemCalls.status(of: path) {
+            case .success(let attributes):
+                guard attributes.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory(path: path) }
+                switch SystemCalls.resolve(path) {
+                case .success(let resolved): self.path = resolved
+                case .failure(let error): throw .inaccessible(path: path, error)
+                }
+                return
+            case .failure(.notConnected) where !wasCleaned, .failure(.connectionAborted) where !wasCleaned:
+                wasCleaned = true
+                try Self.removeStale(path)
+            case .failure(.noEntry):
+                throw .missing(path: path)
+            case .failure(.notDirectory):
+                throw .notDirectory(path: path)
+            case .failure(let error):
+                throw wasCleaned ? .stale(path: path, error) : .inaccessible(path: path, error)
+            }
+        }
+    }
+
+    /// Detaches what is mounted on this directory; open files in it stay open.
+    ///
+    /// umount2(2) with MNT_DETACH, and without the right to that, `fusermount3 -u -z`.
+    /// - Returns: the failure of umount2(2) if neither worked.
+    @discardableResult
+    public static func detach(_ path: String) -> Result<Void, Errno> {
+        let result = SystemCalls.detach(path)
+        guard case .failure(.notPermitted) = result else { return result }
+        guard case .success(0) = SystemCalls.run(["fusermount3", "-u", "-z", "-q", "--", path]) else {
+            return result
+        }
+        return .success(())
+    }
+
+    /// Whether a FUSE file system is mounted on this directory, dead or alive. It is not asked.
+    ///
+    /// - Parameter path: absolute and without symbolic links, as in ``path``.
+    public static func isMounted(_ path: String) -> Bool {
+        MountTable.current.mount(at: path)?.isFUSE ?? false
+    }
+
+    private static func removeStale(_ path: String) throws(MountError) {
+        // realpath(3) would fail at the dead mount itself: resolve what it lies in, then add its name.
+        guard let absolute = resolveParent(of: path), isMounted(absolute) else {
+            throw .inaccessible(path: path, .notConnected)
+        }
+        if case .failure(let error) = detach(absolute) { throw .stale(path: path, error) }
+    }
+
+    private static func resolveParent(of path: String) -> String? {
+        var trimmed = path[...]
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+        guard let slash = trimmed.lastIndex(of: "/") else {
+            return (try? SystemCalls.resolve(".").get()).map { join($0, trimmed) }
+        }
+        let parent = slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+        return (try? SystemCalls.resolve(parent).get()).map {
+            join($0, trimmed[trimmed.index(after: slash)...])
+        }
+    }
+
+    private static func join(_ parent: String, _ name: Substring) -> String {
+        parent.hasSuffix("/") ? parent + name : parent + "/" + name
+    }
+
+    private static func isDescriptor(_ path: String) -> Bool {
+        path.hasPrefix("/dev/fd/") && Int(path.dropFirst("/dev/fd/".count)) != nil
+    }
+
+    /// What would make mounting fail, found out before libfuse fails without a reason.
+    func checkPrerequisites(_ options: MountOptions) throws(MountError) {
+        if isDescriptor { return }
+        switch SystemCalls.open("/dev/fuse", O_RDWR) {
+        case .success(let descriptor): close(descriptor)
+        case .failure(.noEntry), .failure(.noDevice): throw .noDevice
+        case .failure(let error): throw .deviceDenied(error)
+        }
+        if geteuid() == 0 { return }
+        guard Self.isInPath("fusermount3") else { throw .noFusermount }
+        guard case .success = SystemCalls.access(path, W_OK) else { throw .notWritable(path: path) }
+        if options.allowOther, !Self.usersMayAllowOther { throw .allowOtherDenied }
+    }
+
+    private static func isInPath(_ program: String) -> Bool {
+        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+        return path.split(separator: ":").contains { directory in
+            if case .success = SystemCalls.access("\(directory)/\(program)", X_OK) { true } else { false }
+        }
+    }
+
+    /// mount.fuse3(8): a line `user_allow_other` in /etc/fuse.conf. If it cannot be read, fusermount3 decides.
+    private static var usersMayAllowOther: Bool {
+        switch SystemCalls.contents(of: "/etc/fuse.conf") {
+        case .success(let bytes):
+            String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
+                line.split(separator: " ").first == "user_allow_other"
+            }
+        case .failure(let error):
+            error != .noEntry
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import CFUSE
+
+/// A question of the kernel, to be answered exactly once.
+///
+/// The request cannot be copied and both ways out consume it, so the compiler sees to it that nothing is
+/// answered twice. One that is dropped without an answer is answered EIO, so that the caller does not hang;
+/// in a debug build that is an assertion failure.
+public struct Request: ~Copyable, Sendable {
+    /// Nil once answered or deferred. libfuse's request may be used from any thread, but not after its answer.
+    private nonisolated(unsafe) var pointer: OpaquePointer?
+    /// Keeps libfuse's session, and with it the request, alive.
+    private let session: Session
+
+    init(_ pointer: OpaquePointer, session: Session) {
+        self.pointer = pointer
+        self.session = session
+    }
+
+    deinit {
+        guard let pointer else { return }
+        Reply.error(.io).send(to: pointer)
+        assertionFailure("a FUSE request was dropped without an answer")
+    }
+
+    /// Who asks.
+    public var context: RequestContext {
+        guard let context = fuse_req_ctx(pointer) else { return RequestContext(uid: 0, gid: 0, pid: 0) }
+        return RequestContext(context.pointee)
+    }
+
+    /// Answers.
+    ///
+    /// - Returns: false if the answer did not arrive, because the caller was interrupted or the mount is gone.
+    ///   Whoever answered with an entry or an open file then takes back the lookup or the handle: the kernel
+    ///   will send neither forget nor release for it.
+    @discardableResult
+    public consuming func answer(_ reply: Reply) -> Bool {
+        guard let pointer = take() else { return false }
+        return reply.send(to: pointer)
+    }
+
+    /// Puts the answer off: the returned object may be answered later, from any thread.
+    ///
+    /// - Parameter onInterrupt: called once if the caller is interrupted by a signal before the answer, after
+    ///   EINTR was answered at once, and if the session ends first. It is called on a thread of the session
+    ///   (or on this one, if the interrupt came earlier) and must not block.
+    public consuming func deferred(onInterrupt: (@Sendable () -> Void)? = nil) -> DeferredRequest {
+        let session = session
+        let context = context
+        return DeferredRequest(take(), context: context, session: session, onInterrupt: onInterrupt)
+    }
+
+    private mutating func take() -> OpaquePointer? {
+        defer { pointer = nil }
+        return pointer
+    }
+}

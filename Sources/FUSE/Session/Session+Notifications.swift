@@ -1,0 +1,38 @@
+import CFUSE
+
+/// What a file system tells the kernel on its own.
+///
+/// Never from a method of ``FileSystem`` nor while holding something that an unanswered request needs: the kernel
+/// takes locks that the program behind that request may hold. A failure with ENOENT means that the kernel has
+/// nothing of it in memory, so there is nothing to do.
+extension Session {
+    /// Drops the attributes and cached data of a file.
+    ///
+    /// - Parameters:
+    ///   - offset: where the data to drop begins, in bytes; -1: attributes only.
+    ///   - length: how many bytes; 0: to the end.
+    @discardableResult
+    public func invalidate(inode: Inode, offset: Int64 = 0, length: Int64 = 0) -> Result<Void, Errno> {
+        Errno.result(fuse_lowlevel_notify_inval_inode(pointer, inode.rawValue, off_t(offset), off_t(length)))
+    }
+
+    /// Drops a name, so that the next use looks it up. Mounts below it are detached.
+    @discardableResult
+    public func invalidateEntry(parent: Inode, name: FileName) -> Result<Void, Errno> {
+        Errno.result(
+            name.withCString {
+                fuse_lowlevel_notify_inval_entry(pointer, parent.rawValue, $0, name.bytes.count)
+            })
+    }
+
+    /// Says that a name was removed, which inotify(7) shows at the file as DELETE_SELF.
+    ///
+    /// ENOTEMPTY and EBUSY are those of rmdir(2); then the name is only invalidated.
+    @discardableResult
+    public func delete(parent: Inode, child: Inode, name: FileName) -> Result<Void, Errno> {
+        Errno.result(
+            name.withCString {
+                fuse_lowlevel_notify_delete(pointer, parent.rawValue, child.rawValue, $0, name.bytes.count)
+            })
+    }
+}

@@ -1,0 +1,93 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+extension Transport {
+    /// What an error of the HTTP library means.
+    ///
+    /// Its own words are not passed on: they may quote the request's headers, and the token with them.
+    static func failure(for error: any Error, afterStatus status: Int?) -> Failure {
+        let cut = Failure.other(.unexpected, "the answer was cut")
+        switch error {
+        case let error as HTTPClientError: return failure(for: error, cut: status == nil ? nil : cut)
+        case let error as NIOConnectionError: return failure(for: error)
+        case let error as IOError:
+            switch kind(ofErrno: error.errnoCode) {
+            case let kind?: return .other(kind, words(ofErrno: error.errnoCode))
+            case nil: return status == nil ? .closed : cut
+            }
+        case is ChannelError:
+            if case ChannelError.connectTimeout = error {
+                return .other(.timedOut, "no connection within the timeout")
+            }
+            return status == nil ? .closed : cut
+        case is HTTPParserError:
+            return status == nil ? .other(.unexpected, "the answer is no HTTP") : cut
+        case let error as NIOSSLError:
+            if case .uncleanShutdown = error { return status == nil ? .closed : cut }
+            return .other(.unexpected, words(of: error))
+        case is NIOSSLExtraError: return .other(.unexpected, "the server's certificate is for another name")
+        case is SettingsError: return .other(.unexpected, "the endpoint is no URL")
+        default: return .other(.unexpected, "the request failed (\(type(of: error)))")
+        }
+    }
+
+    private static func failure(for error: HTTPClientError, cut: Failure?) -> Failure {
+        switch error {
+        case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout,
+            .socksHandshakeTimeout:
+            .other(.timedOut, "no connection within the timeout")
+        case .readTimeout, .writeTimeout, .deadlineExceeded: .other(.timedOut, "no answer within the timeout")
+        case .remoteConnectionClosed: cut ?? .closed
+        case .cancelled, .alreadyShutdown: .other(.cancelled, "the client has been shut down")
+        case .proxyAuthenticationRequired: .other(.unexpected, "the proxy wants a user name and a password")
+        case .invalidProxyResponse: .other(.unexpected, "the proxy refused")
+        default: cut ?? .other(.unexpected, "the request failed (\(error.shortDescription))")
+        }
+    }
+
+    private static func failure(for error: NIOConnectionError) -> Failure {
+        guard !error.connectionErrors.isEmpty else {
+            return .other(.unreachable, "the name \(error.host) cannot be resolved")
+        }
+        let codes = error.connectionErrors.compactMap { ($0.error as? IOError)?.errnoCode }
+        let timedOut = error.connectionErrors.contains { failure in
+            if case ChannelError.connectTimeout? = failure.error as? ChannelError { return true }
+            return (failure.error as? IOError)?.errnoCode == ETIMEDOUT
+        }
+        if timedOut { return .other(.timedOut, "no connection within the timeout") }
+        return .other(.unreachable, codes.first.map(words(ofErrno:)) ?? "no connection to \(error.host)")
+    }
+
+    private static func kind(ofErrno code: CInt) -> OneGateError.Kind? {
+        switch code {
+        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL: .unreachable
+        case ETIMEDOUT: .timedOut
+        default: nil
+        }
+    }
+
+    private static func words(ofErrno code: CInt) -> String {
+        switch code {
+        case ECONNREFUSED: "connection refused"
+        case EHOSTUNREACH, EHOSTDOWN: "no route to the host"
+        case ENETUNREACH, ENETDOWN: "the network is unreachable"
+        case ECONNRESET: "connection reset"
+        case ETIMEDOUT: "no connection within the timeout"
+        default: "no connection (error \(code))"
+        }
+    }
+
+    private static func words(of error: NIOSSLError) -> String {
+        String(describing: error).contains("CERTIFICATE_VERIFY_FAILED")
+            ? "the server's certificate is not trusted" : "there is no TLS with the server"
+    }
+}

@@ -1,0 +1,227 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// Connections to the server and what is sent over them: one HTTP exchange at a time, with no idea of what it means.
+final class Transport: Sendable {
+    /// An HTTP request without what the settings add to it.
+    struct Request: Sendable {
+        let method: HTTPMethod
+        let path: String
+        /// What it is called in reports.
+        let kind: String
+        var body: [UInt8] = []
+        var contentType: String?
+        /// Whether doing it twice is as good as once. What is not has a connection of its own, because one that
+        /// the server is about to close would leave us not knowing whether the request was done.
+        let isRepeatable: Bool
+
+        /// The method and the path, for messages.
+        var line: String { "\(method.rawValue) \(path)" }
+    }
+
+    /// An HTTP answer with its whole body; only an error's may be cut.
+    struct Answer: Sendable {
+        let status: Int
+        let body: [UInt8]
+    }
+
+    /// Why there is no answer.
+    enum Failure: Error {
+        /// The connection was closed before anything of an answer came.
+        case closed
+        case other(OneGateError.Kind, String)
+    }
+
+    /// HTTP clients differ in what they are configured with for good.
+    private struct Route: Hashable {
+        let proxy: Proxies.Proxy?
+        /// Whether the proxy is asked for a connection to the server (https) or for the answer itself (http).
+        let isTunnel: Bool
+        let keepsConnections: Bool
+    }
+
+    private struct State {
+        var clients: [Route: HTTPClient] = [:]
+        var isShutDown = false
+    }
+
+    private let configuration: Client.Configuration
+    private let tls: TLSConfiguration
+    private let group: MultiThreadedEventLoopGroup
+    private let state = Mutex(State())
+
+    /// Nothing is connected before the first request.
+    ///
+    /// - Throws: `SettingsError` when the file with CAs cannot be used.
+    init(configuration: Client.Configuration) throws(SettingsError) {
+        self.configuration = configuration
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let caFile = configuration.caFile {
+            // The TLS library would report this with the first request only.
+            do { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile)) } catch {
+                throw SettingsError(
+                    "the file of CAs \(caFile) cannot be used: it should have certificates in PEM format")
+            }
+        }
+        if configuration.insecure { tls.certificateVerification = .none }
+        self.tls = tls
+        self.group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    }
+
+    deinit {
+        let clients = state.withLock { state in
+            defer { state.clients = [:] }
+            return state.isShutDown ? nil : Array(state.clients.values)
+        }
+        guard let clients else { return }
+        let group = group
+        Task.detached { await Transport.shutDown(clients, group) }
+    }
+
+    /// Closes all connections; requests under way fail.
+    func shutDown() async {
+        let clients: [HTTPClient]? = state.withLock { state in
+            guard !state.isShutDown else { return nil }
+            state.isShutDown = true
+            defer { state.clients = [:] }
+            return Array(state.clients.values)
+        }
+        if let clients { await Transport.shutDown(clients, group) }
+    }
+
+    private static func shutDown(_ clients: [HTTPClient], _ group: MultiThreadedEventLoopGroup) async {
+        // Failures leave nothing to do.
+        for client in clients { try? await client.shutdown() }
+        try? await group.shutdownGracefully()
+    }
+
+    // MARK: Exchanges
+
+    /// Sends a request and reads the answer, before `deadline`.
+    ///
+    /// A cancelled task gets `.cancelled` at once, whatever the server does.
+    func exchange(
+        _ request: Request, _ settings: Settings, before deadline: ContinuousClock.Instant,
+        onNewConnection: Bool
+    ) async -> Result<Answer, Failure> {
+        await withTaskGroup(of: Result<Answer, Failure>?.self) { tasks in
+            tasks.addTask { await self.exchange(request, settings, onNewConnection: onNewConnection) }
+            tasks.addTask {
+                do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return nil }
+                return .failure(.other(.timedOut, "no answer within \(self.configuration.timeout)"))
+            }
+            while let outcome = await tasks.next() {
+                guard let outcome else { continue }
+                tasks.cancelAll()
+                return outcome
+            }
+            return .failure(.other(.cancelled, "cancelled"))
+        }
+    }
+
+    private func exchange(
+        _ request: Request, _ settings: Settings, onNewConnection: Bool
+    ) async -> Result<Answer, Failure> {
+        var answered: Int?
+        do {
+            let endpoint = try Endpoint(parsing: settings.endpoint)
+            let keepsConnection = request.isRepeatable && !onNewConnection
+            let proxy = configuration.proxies.proxy(for: endpoint)
+            let route = Route(
+                proxy: proxy, isTunnel: proxy != nil && endpoint.isSecure, keepsConnections: keepsConnection)
+            let client = try client(route)
+            var message: HTTPClientRequest
+            if let proxy, !endpoint.isSecure {
+                message = HTTPClientRequest(url: proxy.url + endpoint.path + request.path)
+                message.headers.add(name: "Host", value: endpoint.authority)
+                if let user = proxy.user {
+                    let credentials = HTTPClient.Authorization.basic(
+                        username: user, password: proxy.password ?? "")
+                    message.headers.add(name: "Proxy-Authorization", value: credentials.headerValue)
+                }
+            } else {
+                message = HTTPClientRequest(url: settings.endpoint + request.path)
+            }
+            message.method = request.method
+            message.headers.add(name: "X-ONEGATE-TOKEN", value: settings.token.headerValue)
+            message.headers.add(name: "X-ONEGATE-VMID", value: String(settings.vmID))
+            message.headers.add(name: "User-Agent", value: "onegatefs")
+            message.headers.add(name: "Accept", value: "*/*")
+            if !keepsConnection { message.headers.add(name: "Connection", value: "close") }
+            if let contentType = request.contentType {
+                message.headers.add(name: "Content-Type", value: contentType)
+                message.body = .bytes(ByteBuffer(bytes: request.body))
+            }
+            let response = try await client.execute(message, deadline: .distantFuture)
+            let status = Int(response.status.code)
+            answered = status
+            let body = try await read(response.body, isSuccess: (200...299).contains(status))
+            // A cancelled task may have been given the beginning of a body as if it were the whole.
+            guard !Task.isCancelled else { return .failure(.other(.cancelled, "cancelled")) }
+            return .success(Answer(status: status, body: body))
+        } catch let failure as Failure {
+            return .failure(failure)
+        } catch {
+            if Task.isCancelled { return .failure(.other(.cancelled, "cancelled")) }
+            return .failure(Transport.failure(for: error, afterStatus: answered))
+        }
+    }
+
+    private func read(_ body: HTTPClientResponse.Body, isSuccess: Bool) async throws -> [UInt8] {
+        let limit = isSuccess ? configuration.maximumBody : 1 << 18
+        var content: [UInt8] = []
+        for try await piece in body {
+            if content.count + piece.readableBytes > limit {
+                guard isSuccess else { break }
+                throw Failure.other(.unexpected, "the answer is larger than \(limit) bytes")
+            }
+            content += piece.readableBytesView
+        }
+        return content
+    }
+
+    private func client(_ route: Route) throws(Failure) -> HTTPClient {
+        let client: HTTPClient? = state.withLock { state in
+            guard !state.isShutDown else { return nil }
+            if let client = state.clients[route] { return client }
+            let client = makeClient(route)
+            state.clients[route] = client
+            return client
+        }
+        guard let client else { throw .other(.cancelled, "the client has been shut down") }
+        return client
+    }
+
+    private func makeClient(_ route: Route) -> HTTPClient {
+        var settings = HTTPClient.Configuration(
+            tlsConfiguration: tls, redirectConfiguration: .disallow,
+            timeout: .init(connect: Transport.amount(configuration.timeout)),
+            decompression: .disabled)
+        settings.httpVersion = .http1Only
+        // Servers close idle connections after 20 s (Puma); ours are gone before that.
+        settings.connectionPool.idleTimeout = .seconds(15)
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(1, configuration.connections)
+        // A refused connection is an answer for the caller, not something to try again for 30 s.
+        settings.connectionPool.retryConnectionEstablishment = false
+        if let proxy = route.proxy, route.isTunnel {
+            settings.proxy = .server(
+                host: proxy.host, port: proxy.port,
+                authorization: proxy.user.map { .basic(username: $0, password: proxy.password ?? "") })
+        } else if route.proxy != nil {
+            // The library would ask for a tunnel here too, which proxies grant for https only.
+            settings.http1_1ConnectionDebugInitializer = { channel in
+                channel.eventLoop.makeCompletedFuture { try AbsoluteFormHandler.add(to: channel) }
+            }
+        }
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)
+    }
+
+    private static func amount(_ duration: Duration) -> TimeAmount {
+        let parts = duration.components
+        return .nanoseconds(max(1, parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000))
+    }
+}

@@ -1,0 +1,497 @@
+import FUSE
+import OneGate
+
+/// Opening for writing, writing, truncating, closing.
+extension OneGateFileSystem {
+    /// What writing to a file of a node means, or why it cannot be written.
+    func target(_ node: Node, _ file: File) -> Result<Handle.Writing.Target, Failure> {
+        let (resource, path) = node.resource
+        let names = path.map { Name.decoded($0) }
+        switch (resource.kind, file.purpose) {
+        case (.machine(let id), .attribute):
+            guard let place = AttributePlace(machine: id, path: path) else {
+                return .failure(Failure(.notPermitted, "the server could not be told this name"))
+            }
+            return .success(.attribute(place))
+        case (.machine(let id), .update): return .success(.update(machine: id))
+        case (.machine(let id), .control): return .success(.control(machine: id))
+        case (.service, .control):
+            if names.count == 1 { return .success(.serviceControl) }
+            if names.count == 3, let role = names[1] { return .success(.roleControl(role: role)) }
+        case (.service, .cardinality):
+            if names.count == 3, let role = names[1] { return .success(.cardinality(role: role)) }
+        default: break
+        }
+        return .failure(Failure(.notPermitted, "OneGate only shows this; it cannot be changed"))
+    }
+
+    func openForWriting(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+        serve(request, "open") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            if let overlay = state.overlays[inode], overlay.isScratch {
+                if flags.contains(.truncate) { state.setScratch(inode, []) }
+                return opened(.scratch, node, nil, content: [], flags, &state)
+            }
+            // What is about to be replaced need not be fresh.
+            let replaces = flags.contains(.truncate) || flags.contains(.append)
+            let known = replaces ? Cache.Query(arrival: .now - .seconds(86_400), failures: query.failures) : query
+            switch resolve(node, &state, known) {
+            case .known(.file(let file), _):
+                switch target(node, file) {
+                case .success(let target): return opened(target, node, file, content: file.bytes, flags, &state)
+                case .failure(let failure): return .failed(failure, inode)
+                }
+            case .known(.directory, _): return .error(.isDirectory)
+            case .known(.link, _): return .error(.tooManyLinks)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    private func opened(
+        _ target: Handle.Writing.Target, _ node: Node, _ file: File?, content: [UInt8], _ flags: OpenFlags,
+        _ state: inout MountState
+    ) -> Outcome {
+        let truncated = flags.contains(.truncate)
+        let session = WriteSession(
+            content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append))
+        let handle = state.add(
+            .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: file)))
+        // The kernel forgets sizes and pages of what is opened to be written.
+        node.toldVersion = nil
+        return .reply(.open(OpenReply(handle: handle, directIO: true)), handle: handle)
+    }
+
+    public func create(
+        _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16, flags: OpenFlags
+    ) {
+        serve(request, "create") { [self] state, query in
+            guard let folder = state.inodes[parent] else { return .error(.noEntry) }
+            switch placeForNew(name, in: folder, &state, query) {
+            case .known(let place, _): return created(name, place, folder, flags, &state, query)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, parent)
+            }
+        }
+    }
+
+    private func created(
+        _ name: FileName, _ place: NewPlace, _ folder: Node, _ flags: OpenFlags, _ state: inout MountState,
+        _ query: Cache.Query
+    ) -> Outcome {
+        let node = state.inodes.node(name, of: folder, kind: .inner)
+        let target: Handle.Writing.Target
+        var content: [UInt8] = []
+        switch place {
+        case .scratch:
+            target = .scratch
+            if state.overlays[node.inode] == nil { state.addOverlay(node, .scratch(bytes: [])) }
+        case .attribute(let place, let existing):
+            target = .attribute(place)
+            content = existing?.bytes ?? []
+        }
+        let truncated = content.isEmpty || flags.contains(.truncate)
+        let session = WriteSession(
+            content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append))
+        let handle = state.add(
+            .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: nil)))
+        if case .attribute(_, nil) = place { state.addOverlay(node, .created(handle: handle)) }
+        let item: Item =
+            if case .attribute(_, let existing?) = place {
+                .file(existing)
+            } else {
+                state.overlays[node.inode]?.item ?? .link(Link(target: "", modified: state.mounted))
+            }
+        let entry = entry(node, item, until: query.arrival, query)
+        return .reply(
+            .created(entry, OpenReply(handle: handle, directIO: true)), lookups: [node.inode], handle: handle)
+    }
+
+    // MARK: Writing
+
+    /// What a write comes to, decided under the lock.
+    private enum WriteStep {
+        case answer(Reply)
+        case fail(Failure)
+        case store(AttributePlace, NewContent)
+        case update(machine: Int, text: String)
+        case perform(Command, machine: Int?, role: String?)
+    }
+
+    public func write(
+        _ request: consuming Request, inode: Inode, file: OpenFile, data: UnsafeRawBufferPointer, offset: Int64
+    ) {
+        let data = [UInt8](data)
+        let step: WriteStep = state.withLock { state in
+            guard case .writing(var writing)? = state.handles[file.handle] else {
+                return .answer(.error(.badDescriptor))
+            }
+            let step = self.step(&writing, data, Int(offset), &state)
+            state.handles[file.handle] = .writing(writing)
+            return step
+        }
+        let count = data.count
+        switch step {
+        case .answer(let reply):
+            metrics.count("write", reply)
+            request.answer(reply)
+        case .fail(let failure):
+            report(failure, inode, "write")
+            request.answer(.error(failure.errno))
+        case .store(let place, let content):
+            finish(request, inode, file.handle, "write", .written(count)) { [self] () async throws(Failure) in
+                try await store(content, at: place)
+            }
+        case .update(let machine, let text):
+            change(request, inode, file.handle, data, .written(count)) { [self] _ async throws(Failure) in
+                try await update(lines: text, of: machine)
+            }
+        case .perform(let command, let machine, let role):
+            change(request, inode, file.handle, data, .written(count)) { [self] isWanted async throws(Failure) in
+                try await perform(command, machine: machine, role: role, isWanted: isWanted)
+            }
+        }
+    }
+
+    private func step(
+        _ writing: inout Handle.Writing, _ data: [UInt8], _ offset: Int, _ state: inout MountState
+    ) -> WriteStep {
+        // A program that tries the same failed buffer again, as Python does at close, is told the same again.
+        if let failed = writing.failed, failed.data == data { return .fail(failed.failure) }
+        if case .scratch = writing.target {
+            return .answer(writeScratch(writing.inode, data, writing.session.appends ? nil : offset, &state))
+        }
+        if case .attribute(let place) = writing.target {
+            guard offset + data.count <= OneGateFileSystem.contentSizeLimit else {
+                return .fail(Failure(.fileTooLarge, "the server takes at most 4 MiB in a request"))
+            }
+            switch writing.session.write(data, at: offset) {
+            case .hold: return .answer(.written(data.count))
+            case .refuse(let refusal): return .fail(Failure(refusal.reason.errno, refusal.reason.words))
+            case .publish(let content, let appended):
+                return .store(place, appended.map { .appended($0) } ?? .whole(content))
+            }
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            return .fail(Failure(.illegalSequence, "not UTF-8"))
+        }
+        do {
+            switch writing.target {
+            case .update(let machine): return .update(machine: machine, text: text)
+            case .control(let machine):
+                return .perform(try Command.virtualMachine(text), machine: machine, role: nil)
+            case .roleControl(let role): return .perform(try Command.role(role, text), machine: nil, role: role)
+            case .serviceControl: return .perform(try Command.service(text), machine: nil, role: nil)
+            case .cardinality(let role):
+                return .perform(try Command.cardinality(of: role, text), machine: nil, role: role)
+            case .attribute, .scratch: return .answer(.error(.badDescriptor))
+            }
+        } catch {
+            return .fail(Failure(.invalid, error.words))
+        }
+    }
+
+    /// More cannot be stored, however it is encoded (`onegate.md`: 4 MiB of form-encoded request).
+    static let contentSizeLimit = 4 << 20
+
+    private func writeScratch(_ inode: Inode, _ data: [UInt8], _ offset: Int?, _ state: inout MountState) -> Reply {
+        guard case .scratch(var bytes)? = state.overlays[inode]?.content else { return .error(.badDescriptor) }
+        let offset = offset ?? bytes.count
+        guard offset + data.count <= OneGateFileSystem.contentSizeLimit else { return .error(.fileTooLarge) }
+        if offset > bytes.count { bytes += [UInt8](repeating: 0, count: offset - bytes.count) }
+        bytes.replaceSubrange(offset..<min(bytes.count, offset + data.count), with: data)
+        state.setScratch(inode, bytes)
+        return .written(data.count)
+    }
+
+    /// KEY=VALUE lines as one update.
+    func update(lines text: String, of machine: Int) async throws(Failure) {
+        let attributes: [(name: String, value: AttributeValue)]
+        do throws(UpdateLines.SyntaxError) { attributes = try UpdateLines.parse(text) } catch { throw Failure(.invalid, error.words) }
+        try await inTurn(of: machine) { () async throws(Failure) in try await update(attributes, of: machine) }
+    }
+
+    /// Stores what a handle's session has to publish, and answers when that is done.
+    private func finish(
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString, _ reply: Reply,
+        _ store: @escaping @Sendable () async throws(Failure) -> [UInt8]
+    ) {
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                guard !deferred.isAnswered else { throw Failure(.interrupted, "interrupted before it was sent") }
+                let stored = try await store()
+                completed(handle, inode, stored)
+                metrics.count(operation, reply)
+                deferred.answer(reply)
+            } catch {
+                completed(handle, inode, nil)
+                report(error, inode, operation)
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    /// Tells a session how its change ended.
+    private func completed(_ handle: UInt64, _ inode: Inode, _ content: [UInt8]?) {
+        state.withLock { state in
+            if content != nil { state.stored(inode) }
+            guard case .writing(var writing)? = state.handles[handle] else { return }
+            writing.session.completed(content != nil, content: content)
+            state.handles[handle] = .writing(writing)
+        }
+    }
+
+    /// Does what a command says, and answers when that is done.
+    private func change(
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ data: [UInt8], _ reply: Reply,
+        _ body: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> Void
+    ) {
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                try await body { !deferred.isAnswered }
+                metrics.count("write", reply)
+                deferred.answer(reply)
+            } catch {
+                state.withLock { state in
+                    guard case .writing(var writing)? = state.handles[handle] else { return }
+                    writing.failed = (data, error)
+                    state.handles[handle] = .writing(writing)
+                }
+                report(error, inode, "write")
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    // MARK: Truncating and closing
+
+    public func flush(_ request: consuming Request, inode: Inode, file: OpenFile) {
+        settle(request, inode, file.handle, "close", .ok) { $0.flush() }
+    }
+
+    public func sync(_ request: consuming Request, inode: Inode, file: OpenFile, dataOnly: Bool) {
+        settle(request, inode, file.handle, "fsync", .ok) { $0.flush() }
+    }
+
+    /// Does what a session says about a call.
+    private func settle(
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString, _ reply: Reply,
+        _ call: (inout WriteSession) -> WriteSession.Action
+    ) {
+        let step: WriteStep = state.withLock { state in
+            guard case .writing(var writing)? = state.handles[handle], case .attribute(let place) = writing.target
+            else { return .answer(reply) }
+            let action = call(&writing.session)
+            state.handles[handle] = .writing(writing)
+            switch action {
+            case .hold: return .answer(reply)
+            case .refuse(let refusal): return .fail(Failure(refusal.reason.errno, refusal.reason.words))
+            case .publish(let content, let appended):
+                return .store(place, appended.map { .appended($0) } ?? .whole(content))
+            }
+        }
+        switch step {
+        case .store(let place, let content):
+            finish(request, inode, handle, operation, reply) { [self] () async throws(Failure) in
+                try await store(content, at: place)
+            }
+        case .fail(let failure):
+            report(failure, inode, operation)
+            request.answer(.error(failure.errno))
+        default:
+            metrics.count(operation, reply)
+            request.answer(reply)
+        }
+    }
+
+    public func setAttributes(
+        _ request: consuming Request, inode: Inode, changes: AttributeChanges, file: OpenFile?
+    ) {
+        if let size = changes.size { return truncate(request, inode, Int(size), file) }
+        serve(request, "setattr") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            switch presence(node, &state, query) {
+            case .known(let item, let until):
+                let attributes = attributes(of: item, inode: inode)
+                if let failure = refused(changes, attributes) { return .failed(failure, inode) }
+                return .reply(.attributes(attributes, timeout: told(node, item, until: until, query)))
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    /// Why owners and modes cannot be as somebody wants them. Times may be set and are not kept.
+    private func refused(_ changes: AttributeChanges, _ shown: FileAttributes) -> Failure? {
+        if let owner = changes.owner, owner != shown.owner {
+            return Failure(.notPermitted, "the owner is the mount's; see the option uid")
+        }
+        if let group = changes.group, group != shown.group {
+            return Failure(.notPermitted, "the group is the mount's; see the option gid")
+        }
+        if let permissions = changes.permissions, shown.permissions & ~permissions & 0o077 != 0 {
+            return Failure(.notPermitted, "others may do more than that; see the option umask")
+        }
+        return nil
+    }
+
+    private func truncate(_ request: consuming Request, _ inode: Inode, _ size: Int, _ file: OpenFile?) {
+        guard size >= 0, size <= OneGateFileSystem.contentSizeLimit else {
+            request.answer(.error(.fileTooLarge))
+            return
+        }
+        let scratch: Reply? = state.withLock { state in
+            guard let node = state.inodes[inode], case .scratch(var bytes)? = state.overlays[inode]?.content else {
+                return nil
+            }
+            bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
+            state.setScratch(inode, bytes)
+            guard let item = state.overlays[inode]?.item else { return .error(.noEntry) }
+            node.toldVersion = nil
+            return .attributes(attributes(of: item, inode: inode), timeout: 0)
+        }
+        if let scratch {
+            request.answer(scratch)
+            return
+        }
+        if let file, let reply = sessionAttributes(inode, file.handle, size) {
+            return settle(request, inode, file.handle, "truncate", reply) { $0.truncate(to: size) }
+        }
+        truncate(request, inode, size)
+    }
+
+    /// What a file looks like to the open that truncates it; nil for another kind of handle.
+    private func sessionAttributes(_ inode: Inode, _ handle: UInt64, _ size: Int) -> Reply? {
+        state.withLock { state in
+            guard case .writing(let writing)? = state.handles[handle] else { return nil }
+            let stamp = state.newStamp()
+            let file = File(
+                content: .bytes([]), purpose: .attribute, permissions: writing.readable?.permissions ?? 0o644,
+                modified: stamp.time, version: stamp.version)
+            var attributes = attributes(of: .file(file), inode: inode)
+            attributes.size = Int64(size)
+            state.inodes[inode]?.toldVersion = nil
+            return .attributes(attributes, timeout: 0)
+        }
+    }
+
+    /// truncate(2) of a path: an update at once.
+    private func truncate(_ request: consuming Request, _ inode: Inode, _ size: Int) {
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                let (node, file) = try await known(inode)
+                guard size != file.size else {
+                    deferred.answer(attributesReply(inode, file, size))
+                    return
+                }
+                guard case .attribute(let place) = try node.get() else {
+                    // Opening a control file with O_TRUNC does nothing either.
+                    deferred.answer(attributesReply(inode, file, file.size))
+                    return
+                }
+                var session = WriteSession(content: file.bytes, truncated: false, appends: false)
+                var action = session.truncate(to: size)
+                if size == 0 { action = session.release() }
+                switch action {
+                case .hold: break
+                case .refuse(let refusal): throw Failure(refusal.reason.errno, refusal.reason.words)
+                case .publish(let content, _): _ = try await store(.whole(content), at: place)
+                }
+                deferred.answer(attributesReply(inode, file, size == 0 ? 1 : size))
+            } catch {
+                report(error, inode, "truncate")
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    private func attributesReply(_ inode: Inode, _ file: File, _ size: Int) -> Reply {
+        var attributes = attributes(of: .file(file), inode: inode)
+        attributes.size = Int64(size)
+        state.withLock { $0.inodes[inode]?.toldVersion = nil }
+        return .attributes(attributes, timeout: 0)
+    }
+
+    /// What a file is now and what writing it means, asked for if need be.
+    private func known(_ inode: Inode) async throws(Failure) -> (Result<Handle.Writing.Target, Failure>, File) {
+        let outcome = await settled { [self] state, query -> Cache.Answer<(Result<Handle.Writing.Target, Failure>, File)> in
+            guard let node = state.inodes[inode] else { return .absent }
+            switch resolve(node, &state, query) {
+            case .known(.file(let file), let until): return .known((target(node, file), file), until: until)
+            case .known: return .failed(Failure(.isDirectory, "a folder has no size"))
+            case .absent: return .absent
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure)
+            }
+        }
+        return try outcome.get()
+    }
+
+    /// Answers a question, asking the server as often as it takes.
+    func settled<Value: Sendable>(
+        _ question: @escaping @Sendable (inout MountState, Cache.Query) -> Cache.Answer<Value>
+    ) async -> Result<Value, Failure> {
+        var query = Cache.Query(arrival: .now)
+        for _ in 0..<OneGateFileSystem.attemptLimit {
+            switch state.withLock({ question(&$0, query) }) {
+            case .known(let value, _): return .success(value)
+            case .absent: return .failure(Failure(.noEntry, "it is not there any more"))
+            case .failed(let failure): return .failure(failure)
+            case .needs(let source):
+                let arrival = query.arrival
+                let failure = await withCheckedContinuation { continuation in
+                    fetch(source, arrival: arrival) { continuation.resume(returning: $0) }
+                }
+                if let failure { query.failures[source] = failure }
+            }
+        }
+        return .failure(Failure(.io, "the server's answers are always older than what was asked for"))
+    }
+}
+
+extension MountState {
+    /// Sets the content of a scratch file.
+    mutating func setScratch(_ inode: Inode, _ bytes: [UInt8]) {
+        guard var overlay = overlays[inode] else { return }
+        overlay.content = .scratch(bytes: bytes)
+        overlay.modified = Clock.now
+        overlay.version = newVersion()
+        overlays[inode] = overlay
+    }
+
+    /// Shows something in a folder that the server does not have.
+    mutating func addOverlay(_ node: Node, _ content: Overlay.Content) {
+        guard let parent = node.parent else { return }
+        overlays[node.inode] = Overlay(
+            parent: parent.inode, name: node.name, content: content, modified: Clock.now, version: newVersion())
+    }
+
+    /// The server has now what was only shown here: the file, and the vector that it is a key of.
+    mutating func stored(_ inode: Inode) {
+        if let overlay = overlays[inode], !overlay.isScratch { overlays[inode] = nil }
+        guard let parent = inodes[inode]?.parent, case .vector? = overlays[parent.inode]?.content else { return }
+        overlays[parent.inode] = nil
+    }
+}
+
+extension AttributePlace {
+    /// The place of a path below a VM's folder: `USER_TEMPLATE/NAME` or `USER_TEMPLATE/NAME/KEY`.
+    init?(machine: Int, path: [FileName]) {
+        guard path.count == 2 || path.count == 3, path[0] == VirtualMachineTree.userTemplate,
+            let name = path[1].string, Name.file(for: name) == path[1]
+        else { return nil }
+        var key: String?
+        if path.count == 3 {
+            guard let text = path[2].string, Name.file(for: text) == path[2] else { return nil }
+            key = text
+        }
+        self.init(machine: machine, name: name, key: key)
+    }
+}

@@ -1,0 +1,47 @@
+import FUSE
+
+/// What an open file or folder holds until it is closed.
+enum Handle {
+    /// One version of a file's content.
+    case reading(Reading)
+    /// The names that a folder had when it was opened.
+    case listing(Listing)
+    /// Changes through this open.
+    case writing(Writing)
+
+    struct Reading {
+        let inode: Inode
+        let file: File
+        /// Keeps a text that was made on demand while it is read.
+        let text: DeferredText.Text?
+        /// Whether the kernel reads it through its page cache.
+        let cached: Bool
+
+        var bytes: [UInt8] { text?.bytes ?? file.bytes }
+    }
+
+    struct Listing {
+        let inode: Inode
+        var entries: [(name: FileName, kind: FileKind, inode: Inode)]
+    }
+
+    struct Writing {
+        enum Target {
+            case attribute(AttributePlace)
+            case scratch
+            case update(machine: Int)
+            case control(machine: Int)
+            case roleControl(role: String)
+            case serviceControl
+            case cardinality(role: String)
+        }
+
+        let inode: Inode
+        let target: Target
+        var session: WriteSession
+        /// What could be read through this open (O_RDWR).
+        let readable: File?
+        /// A command that failed, and how: written again through the same open, it is not sent again.
+        var failed: (data: [UInt8], failure: Failure)?
+    }
+}

@@ -1,0 +1,64 @@
+import FUSE
+
+/// The nodes that the kernel knows, by inode number.
+struct InodeTable {
+    private var nodes: [Inode: Node] = [:]
+    let root: Node
+
+    init() {
+        root = Node(inode: .root, name: "", parent: nil, kind: .root)
+        root.lookups = 1
+        nodes[.root] = root
+    }
+
+    /// How many there are.
+    var count: Int { nodes.count }
+
+    subscript(inode: Inode) -> Node? { nodes[inode] }
+
+    /// The node of a name in a folder, if the kernel knows it.
+    func child(_ name: FileName, of parent: Node) -> Node? {
+        var inode = InodeNumber.of(name, in: parent.inode)
+        while let node = nodes[inode] {
+            if node.parent === parent, node.name == name { return node }
+            inode = Inode(rawValue: inode.rawValue &+ 1)
+        }
+        return nil
+    }
+
+    /// The number that a name in a folder has, or would have.
+    func number(_ name: FileName, of parent: Node) -> Inode {
+        child(name, of: parent)?.inode ?? InodeNumber.of(name, in: parent.inode)
+    }
+
+    /// The node of a name in a folder, made if need be.
+    mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind) -> Node {
+        if let node = child(name, of: parent) { return node }
+        var inode = InodeNumber.of(name, in: parent.inode)
+        while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
+        let node = Node(inode: inode, name: name, parent: parent, kind: kind)
+        nodes[inode] = node
+        return node
+    }
+
+    /// Takes back `count` lookups; a node that nobody knows any more goes, and its parents with it.
+    /// Returns the nodes that went.
+    mutating func forget(_ inode: Inode, count: UInt64) -> [Node] {
+        guard let node = nodes[inode], node !== root else { return [] }
+        node.lookups -= min(count, node.lookups)
+        return collect(node)
+    }
+
+    /// Removes a node that nobody refers to, and its parents likewise.
+    mutating func collect(_ node: Node) -> [Node] {
+        var gone: [Node] = []
+        var next: Node? = node
+        while let node = next, node !== root, node.lookups == 0, node.children == 0 {
+            nodes[node.inode] = nil
+            gone.append(node)
+            node.parent?.children -= 1
+            next = node.parent
+        }
+        return gone
+    }
+}

@@ -1,0 +1,85 @@
+import FUSE
+import Logging
+import OneGate
+
+/// A mounted OneGate: the file system, its session and its thread of notifications.
+public final class Mount: Sendable {
+    /// Why there is no mount.
+    public enum Failure: Error, CustomStringConvertible {
+        case settings(SettingsError)
+        case client(String)
+        case mount(MountError)
+        case system(Errno)
+
+        /// One line.
+        public var description: String {
+            switch self {
+            case .settings(let error): error.description
+            case .client(let words): words
+            case .mount(let error): error.description
+            case .system(let error): "cannot start a thread: \(error)"
+            }
+        }
+    }
+
+    private let fileSystem: OneGateFileSystem
+    private let session: Session
+    private let client: Client
+
+    /// How many threads read requests. None of them ever waits for the server.
+    static let threads = 4
+
+    /// Mounts; the kernel's requests are served by `run`.
+    ///
+    /// - Parameters:
+    ///   - mountPoint: a folder.
+    ///   - configuration: what the mount was told.
+    ///   - settings: what `configuration.settings` gave.
+    ///   - logger: gets a line for every failure.
+    ///   - onReady: called once, when the mount answers.
+    public init(
+        at mountPoint: String, _ configuration: MountConfiguration, settings: Settings, logger: Logger,
+        onReady: @escaping @Sendable () -> Void
+    ) throws(Failure) {
+        let metrics = Metrics()
+        do {
+            client = try Client(
+                settings: settings, configuration: configuration.client,
+                reload: { try configuration.settings.resolve() }, logger: logger,
+                observer: { metrics.count($0) })
+        } catch let error as SettingsError {
+            throw .settings(error)
+        } catch {
+            throw .client("\(error)")
+        }
+        fileSystem = OneGateFileSystem(
+            client: client, options: configuration.fileSystem, metrics: metrics, logger: logger, onReady: onReady)
+        var options = MountOptions(
+            source: "onegate", subtype: "onegatefs", allowOther: configuration.allowOther, defaultPermissions: true,
+            readOnly: configuration.fileSystem.readOnly)
+        options.additional = configuration.mountOptions.filter { $0 != "nosuid" && $0 != "nodev" }
+        do {
+            session = try Session(fileSystem: fileSystem, options: options)
+            try session.mount(at: mountPoint)
+        } catch {
+            throw .mount(error)
+        }
+        do { try fileSystem.notifier.start(session) } catch { throw .system(error) }
+    }
+
+    /// Serves the mount until it is unmounted. Call it from a thread that may block.
+    public func run() -> Errno? {
+        let error = session.run(threads: Mount.threads)
+        fileSystem.notifier.stop()
+        return error
+    }
+
+    /// Unmounts, also while the mount is in use.
+    public func exit() { session.exit() }
+
+    /// Reads the settings again and forgets how old everything is. Blocks while files are read.
+    public func reload() throws {
+        try client.reloadSettings()
+        fileSystem.expireAll()
+    }
+}

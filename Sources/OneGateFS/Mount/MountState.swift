@@ -1,0 +1,62 @@
+import FUSE
+import OneGate
+
+/// Everything that changes while a mount lives. One lock guards it; nothing waits while holding it.
+struct MountState {
+    var cache: Cache
+    var inodes = InodeTable()
+    var handles: [UInt64: Handle] = [:]
+    var overlays: [Inode: Overlay] = [:]
+    /// Requests under way to the server.
+    var flights: [Source: Flight] = [:]
+    /// Our own changes, VM by VM.
+    var queues: [Int: ChangeQueue] = [:]
+    /// The trees of the VMs that the last whole answer about the service brought.
+    var serviceTrees: [Int: Directory] = [:]
+    /// Attributes that the server said it restricts.
+    var restricted = VirtualMachineTree.restrictedByDefault
+    /// The files about the mount, as they were last made.
+    var about: [AboutFile: About] = [:]
+    /// The last numbers given.
+    private var lastHandle: UInt64 = 0
+    private var lastVersion: UInt64 = 0
+    /// When the mount was made: the time of what has no time of its own.
+    let mounted: Timestamp
+
+    /// A request under way, and who waits for it.
+    struct Flight {
+        typealias Waiter = @Sendable (Failure?) -> Void
+        let started: ContinuousClock.Instant
+        var waiters: [Waiter]
+        /// Those for whom it began too early: they get the next one.
+        var next: [Waiter] = []
+    }
+
+    /// A file about the mount, and what it was made from.
+    struct About {
+        let file: File
+        let made: ContinuousClock.Instant
+        let revision: Int?
+    }
+
+    init(cache: Cache, mounted: Timestamp) {
+        self.cache = cache
+        self.mounted = mounted
+    }
+
+    /// A version that no content had before.
+    mutating func newVersion() -> UInt64 {
+        lastVersion += 1
+        return lastVersion
+    }
+
+    /// A stamp for a snapshot.
+    mutating func newStamp() -> Stamp { Stamp(version: newVersion(), time: Clock.now) }
+
+    /// Keeps a handle, and gives its number.
+    mutating func add(_ handle: Handle) -> UInt64 {
+        lastHandle += 1
+        handles[lastHandle] = handle
+        return lastHandle
+    }
+}

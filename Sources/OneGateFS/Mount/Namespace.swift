@@ -1,0 +1,430 @@
+import FUSE
+import OneGate
+import OrderedCollections
+
+/// Making, removing and renaming.
+extension OneGateFileSystem {
+    /// What a new name in a folder would be.
+    enum NewPlace: Sendable {
+        case scratch
+        case attribute(AttributePlace, existing: File?)
+    }
+
+    /// What a name that somebody wants to make in a folder would be, or why it cannot be made.
+    func placeForNew(
+        _ name: FileName, in folder: Node, _ state: inout MountState, _ query: Cache.Query
+    ) -> Cache.Answer<NewPlace> {
+        let directory: Directory
+        switch resolve(folder, &state, query) {
+        case .known(.directory(let known), _): directory = known
+        case .known, .absent: return .absent
+        case .needs(let source): return .needs(source)
+        case .failed(let failure): return .failed(failure)
+        }
+        let holdsValues = directory.purpose == .userTemplate || directory.purpose == .vector
+        if let item = directory[name] {
+            guard case .file(let file) = item, file.purpose == .attribute, let place = place(name, in: folder) else {
+                return .failed(Failure(.notPermitted, "OneGate only shows this; it cannot be changed"))
+            }
+            return .known(.attribute(place, existing: file), until: nil)
+        }
+        let isWritable = holdsValues || directory.items.values.contains { $0.isWritable }
+        if isWritable, Name.isScratch(name) { return .known(.scratch, until: nil) }
+        guard holdsValues else {
+            return .failed(Failure(.notPermitted, "nothing can be made in this folder"))
+        }
+        guard Name.isAttribute(name), let place = place(name, in: folder) else {
+            return .failed(
+                Failure(.invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"))
+        }
+        return .known(.attribute(place, existing: nil), until: nil)
+    }
+
+    /// The place of a name in a folder of values.
+    private func place(_ name: FileName, in folder: Node) -> AttributePlace? {
+        let (resource, path) = folder.resource
+        guard case .machine(let id) = resource.kind else { return nil }
+        return AttributePlace(machine: id, path: path + [name])
+    }
+
+    // MARK: Making
+
+    public func makeNode(
+        _ request: consuming Request, parent: Inode, name: FileName, kind: FileKind, permissions: UInt16,
+        device: UInt64
+    ) {
+        guard kind == .regular else {
+            request.answer(.error(.notPermitted))
+            return
+        }
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                let place = try await settled { [self] state, query -> Cache.Answer<NewPlace> in
+                    guard let folder = state.inodes[parent] else { return .absent }
+                    return placeForNew(name, in: folder, &state, query)
+                }.get()
+                if case .attribute(let place, let existing) = place {
+                    if existing != nil {
+                        deferred.answer(.error(.exists))
+                        return
+                    }
+                    _ = try await store(.whole([]), at: place)
+                }
+                answerMade(deferred, parent, name, place)
+            } catch {
+                report(error, parent, "mknod")
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    private func answerMade(_ deferred: DeferredRequest, _ parent: Inode, _ name: FileName, _ place: NewPlace) {
+        let query = Cache.Query(arrival: .now)
+        let entry: Entry? = state.withLock { state in
+            guard let folder = state.inodes[parent] else { return nil }
+            let node = state.inodes.node(name, of: folder, kind: .inner)
+            if case .scratch = place { state.addOverlay(node, .scratch(bytes: [])) }
+            guard case .known(let item, _) = resolve(node, &state, query) else {
+                let stamp = state.newStamp()
+                let file = File(
+                    content: .bytes([0x0A]), purpose: .attribute, permissions: 0o644, modified: stamp.time,
+                    version: stamp.version)
+                return self.entry(node, .file(file), until: query.arrival, query)
+            }
+            return self.entry(node, item, until: query.arrival, query)
+        }
+        guard let entry else {
+            deferred.answer(.error(.noEntry))
+            return
+        }
+        if !deferred.answer(.entry(entry)) { takeBack([entry.inode], nil) }
+    }
+
+    public func makeDirectory(
+        _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16
+    ) {
+        serve(request, "mkdir") { [self] state, query in
+            guard let folder = state.inodes[parent] else { return .error(.noEntry) }
+            switch resolve(folder, &state, query) {
+            case .known(.directory(let directory), _):
+                if directory[name] != nil { return .error(.exists) }
+                guard directory.purpose == .userTemplate else {
+                    return .failed(Failure(.notPermitted, "a folder is a vector attribute: only in USER_TEMPLATE"), parent)
+                }
+                guard Name.isAttribute(name) else {
+                    return .failed(
+                        Failure(.invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"),
+                        parent)
+                }
+                let node = state.inodes.node(name, of: folder, kind: .inner)
+                if state.overlays[node.inode] != nil { return .error(.exists) }
+                state.addOverlay(node, .vector)
+                guard let item = state.overlays[node.inode]?.item else { return .error(.io) }
+                let entry = entry(node, item, until: query.arrival, query)
+                return .reply(.entry(entry), lookups: [node.inode])
+            case .known: return .error(.notDirectory)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, parent)
+            }
+        }
+    }
+
+    public func symbolicLink(_ request: consuming Request, target: [UInt8], parent: Inode, name: FileName) {
+        request.answer(.error(.notPermitted))
+    }
+
+    public func link(_ request: consuming Request, inode: Inode, newParent: Inode, newName: FileName) {
+        request.answer(.error(.notPermitted))
+    }
+
+    // MARK: Removing
+
+    /// Something that can be removed or renamed.
+    enum Removable: Sendable {
+        case scratch(Inode, bytes: [UInt8])
+        /// A vector attribute without keys that only this mount knows.
+        case begunVector(Inode)
+        case attribute(AttributePlace, File, isLastKey: Bool)
+        case vector(AttributePlace, isEmpty: Bool)
+    }
+
+    /// What a name in a folder is, to be removed or renamed; nil if it is not there.
+    private func removable(
+        _ name: FileName, in parent: Inode, _ state: inout MountState, _ query: Cache.Query
+    ) -> Cache.Answer<Removable> {
+        guard let folder = state.inodes[parent] else { return .absent }
+        let inode = state.inodes.number(name, of: folder)
+        if case .scratch(let bytes)? = state.overlays[inode]?.content { return .known(.scratch(inode, bytes: bytes), until: nil) }
+        let directory: Directory
+        switch resolve(folder, &state, query) {
+        case .known(.directory(let known), _): directory = known
+        case .known, .absent: return .absent
+        case .needs(let source): return .needs(source)
+        case .failed(let failure): return .failed(failure)
+        }
+        switch directory[name] {
+        case nil:
+            switch state.overlays[inode]?.content {
+            case .vector?: return .known(.begunVector(inode), until: nil)
+            case .created?:
+                // Not stored yet: its open will see to it.
+                return .failed(Failure(.busy, "it is being written"))
+            default: return child(name, of: folder, &state, query).flatMap { _ in fixed() }
+            }
+        case .file(let file)?:
+            guard file.purpose == .attribute, let place = place(name, in: folder) else { return fixed() }
+            let isLastKey = place.key != nil && directory.items.count == 1
+            return .known(.attribute(place, file, isLastKey: isLastKey), until: nil)
+        case .directory(let vector)?:
+            guard vector.purpose == .vector, let place = place(name, in: folder) else { return fixed() }
+            return .known(.vector(place, isEmpty: vector.items.isEmpty), until: nil)
+        case .link?: return fixed()
+        }
+    }
+
+    private func fixed<Value>() -> Cache.Answer<Value> {
+        .failed(Failure(.notPermitted, "OneGate only shows this; it cannot be removed"))
+    }
+
+    public func unlink(_ request: consuming Request, parent: Inode, name: FileName) {
+        remove(request, parent, name, "unlink") { [self] removable throws(Failure) in
+            switch removable {
+            case .scratch(let inode, _): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
+            case .begunVector, .vector: throw Failure(.isDirectory, "a vector attribute is a folder: rmdir")
+            case .attribute(let place, _, let isLastKey):
+                try await erase(place)
+                if isLastKey { keepVector(parent) }
+            }
+        }
+    }
+
+    /// Keeps showing a vector attribute whose last key was removed, until rmdir: as folders do.
+    private func keepVector(_ inode: Inode) {
+        state.withLock { state in
+            guard let node = state.inodes[inode] else { return }
+            state.addOverlay(node, .vector)
+        }
+    }
+
+    public func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
+        remove(request, parent, name, "rmdir") { [self] removable throws(Failure) in
+            switch removable {
+            case .begunVector(let inode): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
+            case .vector(let place, let isEmpty):
+                guard isEmpty else { throw Failure(.notEmpty, "the vector attribute has keys") }
+                try await erase(place)
+            case .scratch, .attribute: throw Failure(.notDirectory, "not a folder")
+            }
+        }
+    }
+
+    /// Removes something: at once if the server has nothing to do with it.
+    private func remove(
+        _ request: consuming Request, _ parent: Inode, _ name: FileName, _ operation: StaticString,
+        _ body: @escaping @Sendable (Removable) async throws(Failure) -> Void
+    ) {
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                let found = try await settled { [self] state, query in removable(name, in: parent, &state, query) }.get()
+                guard !deferred.isAnswered else { return }
+                try await body(found)
+                metrics.count(operation, .ok)
+                deferred.answer(.ok)
+            } catch {
+                if error.errno != .notEmpty { report(error, path: path(parent, name), operation) }
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    private func path(_ parent: Inode, _ name: FileName) -> String {
+        (state.withLock { $0.inodes[parent]?.path } ?? "") + "/" + name.description
+    }
+
+    // MARK: Renaming
+
+    public func rename(
+        _ request: consuming Request, parent: Inode, name: FileName, newParent: Inode, newName: FileName,
+        flags: RenameFlags
+    ) {
+        guard !flags.contains(.exchange) else {
+            request.answer(.error(.invalid))
+            return
+        }
+        let deferred = request.deferred()
+        Task { [self] in
+            do throws(Failure) {
+                let source = try await settled { [self] state, query in removable(name, in: parent, &state, query) }.get()
+                let goal = try await settled { [self] state, query in
+                    destination(newName, in: newParent, source, &state, query)
+                }.get()
+                if flags.contains(.noReplace), goal.exists {
+                    deferred.answer(.error(.exists))
+                    return
+                }
+                guard !deferred.isAnswered else { return }
+                try await rename(source, to: goal, newParent, newName)
+                if case .attribute(_, _, true) = source { keepVector(parent) }
+                moved(parent, name, newParent, newName)
+                metrics.count("rename", .ok)
+                deferred.answer(.ok)
+            } catch {
+                report(error, path: path(parent, name), "rename")
+                deferred.answer(.error(error.errno))
+            }
+        }
+    }
+
+    /// Where something can be renamed to.
+    enum Destination: Sendable {
+        case scratch(exists: Bool)
+        case attribute(AttributePlace, existing: File?)
+        /// A control file: it is told the content.
+        case command(Handle.Writing.Target)
+
+        var exists: Bool {
+            switch self {
+            case .scratch(let exists): exists
+            case .attribute(_, let existing): existing != nil
+            case .command: true
+            }
+        }
+    }
+
+    private func destination(
+        _ name: FileName, in parent: Inode, _ source: Removable, _ state: inout MountState, _ query: Cache.Query
+    ) -> Cache.Answer<Destination> {
+        guard let folder = state.inodes[parent] else { return .absent }
+        let inode = state.inodes.number(name, of: folder)
+        if state.overlays[inode]?.isScratch ?? false { return .known(.scratch(exists: true), until: nil) }
+        // A file beside the attributes that takes commands: `sed -i` of a CARDINALITY ends here.
+        if folder.kind != .root, case .known(.directory(let directory), _) = resolve(folder, &state, query),
+            case .file(let file)? = directory[name], file.purpose != .attribute
+        {
+            let node = state.inodes.node(name, of: folder, kind: .inner)
+            defer { _ = state.inodes.collect(node) }
+            switch target(node, file) {
+            case .success(let target): return .known(.command(target), until: nil)
+            case .failure(let failure): return .failed(failure)
+            }
+        }
+        return placeForNew(name, in: folder, &state, query).map { place in
+            switch place {
+            case .scratch: .scratch(exists: false)
+            case .attribute(let place, let existing): .attribute(place, existing: existing)
+            }
+        }
+    }
+
+    private func rename(
+        _ source: Removable, to goal: Destination, _ newParent: Inode, _ newName: FileName
+    ) async throws(Failure) {
+        switch (source, goal) {
+        case (.scratch(let inode, let bytes), .scratch):
+            keepScratch(bytes, newParent, newName)
+            state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
+        case (.scratch(let inode, let bytes), .attribute(let place, _)):
+            _ = try await store(.whole(bytes), at: place)
+            state.withLock { $0.overlays[inode] = nil }
+        case (.scratch(let inode, let bytes), .command(let target)):
+            try await tell(target, bytes)
+            state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
+        case (.attribute(let place, let file, _), .scratch):
+            try await erase(place)
+            keepScratch(file.bytes, newParent, newName)
+        case (.attribute(let place, let file, _), .attribute(let newPlace, _)):
+            if place == newPlace { return }
+            _ = try await store(.whole(file.bytes), at: newPlace)
+            try await erase(place)
+        case (.vector(let place, _), .attribute(let newPlace, nil)) where newPlace.key == nil:
+            try await rename(vector: place, to: newPlace)
+        case (.begunVector(let inode), .attribute(let newPlace, nil)) where newPlace.key == nil:
+            state.withLock { state in
+                state.overlays[inode] = nil
+                guard let folder = state.inodes[newParent] else { return }
+                state.addOverlay(state.inodes.node(newName, of: folder, kind: .inner), .vector)
+            }
+        case (.vector, _), (.begunVector, _):
+            throw Failure(.notPermitted, "a vector attribute can only be renamed to a new attribute of a VM")
+        case (.attribute, .command):
+            throw Failure(.notPermitted, "an attribute cannot become a command")
+        }
+    }
+
+    private func rename(vector place: AttributePlace, to newPlace: AttributePlace) async throws(Failure) {
+        guard let tree = try await current(place.machine),
+            let vector = tree.directory(VirtualMachineTree.userTemplate)?.directory(Name.file(for: place.name))
+        else { throw Failure(.noEntry, "\(place.name) is not there any more") }
+        let members = try keys(of: vector)
+        try await inTurn(of: newPlace.machine) { () async throws(Failure) in
+            try await update([(newPlace.name, .vector(members))], of: newPlace.machine)
+        }
+        try await erase(place)
+    }
+
+    /// Holds a scratch file in memory under a name.
+    private func keepScratch(_ bytes: [UInt8], _ parent: Inode, _ name: FileName) {
+        state.withLock { state in
+            guard let folder = state.inodes[parent] else { return }
+            let node = state.inodes.node(name, of: folder, kind: .inner)
+            state.addOverlay(node, .scratch(bytes: bytes))
+        }
+    }
+
+    /// The kernel knows a renamed file by its old inode until it looks the new name up, which it is
+    /// made to do soon; until then the old inode means the new file.
+    private func moved(_ parent: Inode, _ name: FileName, _ newParent: Inode, _ newName: FileName) {
+        state.withLock { state in
+            guard let folder = state.inodes[parent], let newFolder = state.inodes[newParent] else { return }
+            state.inodes.child(name, of: folder)?.moved = (newFolder, newName)
+            if let node = state.inodes.child(newName, of: newFolder) {
+                node.toldVersion = nil
+                notifier.invalidate(node.inode)
+            }
+            notifier.invalidateEntry(newName, in: newParent)
+        }
+    }
+
+    /// Tells a file that takes commands what was renamed onto it.
+    private func tell(_ target: Handle.Writing.Target, _ bytes: [UInt8]) async throws(Failure) {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.illegalSequence, "not UTF-8") }
+        do {
+            switch target {
+            case .attribute, .scratch: break
+            case .update(let machine): try await update(lines: text, of: machine)
+            case .control(let machine):
+                try await perform(Command.virtualMachine(text), machine: machine, role: nil) { true }
+            case .roleControl(let role): try await perform(Command.role(role, text), machine: nil, role: role) { true }
+            case .serviceControl: try await perform(Command.service(text), machine: nil, role: nil) { true }
+            case .cardinality(let role):
+                try await perform(Command.cardinality(of: role, text), machine: nil, role: nil) { true }
+            }
+        } catch let error as Command.SyntaxError {
+            throw Failure(.invalid, error.words)
+        } catch let error as Failure {
+            throw error
+        } catch {
+            throw Failure(.io, "\(error)")
+        }
+    }
+}
+
+extension Item {
+    /// Whether it is a file that something can be written to.
+    var isWritable: Bool { if case .file(let file) = self { file.purpose != .shown } else { false } }
+}
+
+extension Cache.Answer {
+    /// The answer to a question that the answer leads to.
+    func flatMap<Other>(_ transform: (Value) -> Cache.Answer<Other>) -> Cache.Answer<Other> {
+        switch self {
+        case .known(let value, _): transform(value)
+        case .absent: .absent
+        case .needs(let source): .needs(source)
+        case .failed(let failure): .failed(failure)
+        }
+    }
+}

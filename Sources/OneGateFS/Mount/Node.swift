@@ -1,0 +1,80 @@
+import FUSE
+
+/// A path that the kernel knows: what FUSE calls a node.
+///
+/// Nodes are not Sendable: they live in the mount's state and are touched only under its lock.
+final class Node {
+    /// What the path means, as far as its shape tells.
+    enum Kind: Hashable {
+        case root
+        /// `/vm`
+        case machines
+        /// `/vm/self`
+        case ownLink
+        /// `/vm/8`
+        case machine(Int)
+        /// `/service`
+        case service
+        /// `/vrouter`
+        case router
+        /// `/vnet`
+        case networks
+        /// `/vnet/0`
+        case network(Int)
+        /// `/vnet/0/extended.json`
+        case networkExtended(Int)
+        /// `/.onegatefs`
+        case about
+        /// A file in `/.onegatefs`.
+        case aboutFile(AboutFile)
+        /// Something inside one of the server's resources, or an editor's scratch file beside it.
+        case inner
+    }
+
+    let inode: Inode
+    let name: FileName
+    let parent: Node?
+    let kind: Kind
+    /// How often the kernel was told of it and has not forgotten.
+    var lookups: UInt64 = 0
+    /// How many known children refer to it.
+    var children = 0
+
+    /// The version whose bytes the kernel's page cache may hold.
+    var cachedVersion: UInt64?
+    /// How many opens read through the page cache now.
+    var cachedOpens = 0
+    /// The version whose size the kernel was last told.
+    var toldVersion: UInt64?
+    /// Until when the kernel may use what it was last told.
+    var toldUntil: ContinuousClock.Instant?
+
+    /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
+    var moved: (folder: Node, name: FileName)?
+
+    init(inode: Inode, name: FileName, parent: Node?, kind: Kind) {
+        self.inode = inode
+        self.name = name
+        self.parent = parent
+        self.kind = kind
+        parent?.children += 1
+    }
+
+    /// The path below the mount point, for messages.
+    var path: String {
+        guard let parent else { return "/" }
+        let above = parent.path
+        return (above == "/" ? "" : above) + "/" + name.description
+    }
+
+    /// The names from the resource's own folder down to this node, and that folder's node.
+    var resource: (node: Node, path: [FileName]) {
+        var node = self
+        var path: [FileName] = []
+        while node.kind == .inner, let parent = node.parent {
+            path.append(node.name)
+            node = parent
+        }
+        return (node, path.reversed())
+    }
+}

@@ -1,0 +1,152 @@
+import FUSE
+import Logging
+import OneGate
+import Synchronization
+
+/// OneGate as a file system. What a path means is in `Tree`, where the data comes from in `Snapshots`,
+/// what a write does in `Writing`, how changes get out in `Watching`; this type joins them to FUSE.
+public final class OneGateFileSystem: FileSystem {
+    let client: Client
+    let options: FileSystemOptions
+    let logger: Logger
+    let state: Mutex<MountState>
+    let errors: ErrorLog
+    let events: EventLog
+    let metrics: Metrics
+    let notifier = Notifier()
+    let own: Int
+    private let onReady: @Sendable () -> Void
+
+    /// - Parameters:
+    ///   - client: the connection; its settings say which VM this is.
+    ///   - options: what the mount was told.
+    ///   - metrics: where requests are counted; the client reports them there.
+    ///   - logger: gets a line for every failure.
+    ///   - onReady: called once, when the kernel has greeted.
+    public init(
+        client: Client, options: FileSystemOptions, metrics: Metrics, logger: Logger,
+        onReady: @escaping @Sendable () -> Void = {}
+    ) {
+        self.onReady = onReady
+        self.client = client
+        self.options = options
+        self.logger = logger
+        self.metrics = metrics
+        own = client.settings.vmID
+        errors = ErrorLog()
+        events = EventLog()
+        state = Mutex(
+            MountState(cache: Cache(own: client.settings.vmID, freshness: options.freshness), mounted: Clock.now))
+    }
+
+    /// Agrees with the kernel on how they work together.
+    public func initialize(_ connection: inout Connection) {
+        // O_TRUNC comes with OPEN, so that it publishes nothing by itself.
+        connection.wanted.insert([.atomicTruncate, .readdirplus, .parallelDirectoryOperations])
+        // What the page cache holds is told to be old when it is.
+        connection.wanted.remove(.autoInvalidateData)
+        // Reads in the background could not be interrupted.
+        connection.wanted.remove(.asyncRead)
+        onReady()
+    }
+
+    /// Forgets how old everything is, as SIGHUP wants it.
+    func expireAll() { state.withLock { $0.cache.expireAll(at: .now) } }
+
+    // MARK: Serving
+
+    /// What an attempt to serve a request came to.
+    enum Outcome: Sendable {
+        /// The answer. If it cannot be delivered, what it gave the kernel is taken back.
+        case reply(Reply, lookups: [Inode] = [], handle: UInt64? = nil)
+        /// Something has to be asked for first; then the attempt is made again.
+        case needs(Source)
+        /// It cannot be done: a failure that is worth a line in the log.
+        case failed(Failure, Inode?)
+
+        /// An errno that is an ordinary answer.
+        static func error(_ errno: Errno) -> Outcome { .reply(.error(errno)) }
+    }
+
+    /// Something to be answered from what is known; it is tried again when more is known.
+    typealias Attempt = @Sendable (inout MountState, Cache.Query) -> Outcome
+
+    /// How often an attempt is made. More means that answers are always too old when they come.
+    static let attemptLimit = 16
+
+    /// Answers a request at once if what is known suffices, otherwise when the server has answered: no
+    /// thread waits.
+    func serve(_ request: consuming Request, _ operation: StaticString, _ attempt: @escaping Attempt) {
+        let query = Cache.Query(arrival: .now)
+        switch state.withLock({ attempt(&$0, query) }) {
+        case .reply(let reply, let lookups, let handle):
+            metrics.count(operation, reply)
+            if !request.answer(reply) { takeBack(lookups, handle) }
+        case .failed(let failure, let inode):
+            report(failure, inode, operation)
+            request.answer(.error(failure.errno))
+        case .needs(let source):
+            let deferred = request.deferred()
+            ask(source, query, attemptsLeft: OneGateFileSystem.attemptLimit) { [self] query, left in
+                self.retry(deferred, operation, query, left, attempt)
+            }
+        }
+    }
+
+    private func ask(
+        _ source: Source, _ query: Cache.Query, attemptsLeft: Int,
+        then continuation: @escaping @Sendable (Cache.Query, Int) -> Void
+    ) {
+        fetch(source, arrival: query.arrival) { failure in
+            var query = query
+            if let failure { query.failures[source] = failure }
+            continuation(query, attemptsLeft - 1)
+        }
+    }
+
+    private func retry(
+        _ deferred: DeferredRequest, _ operation: StaticString, _ query: Cache.Query, _ left: Int,
+        _ attempt: @escaping Attempt
+    ) {
+        guard !deferred.isAnswered else { return }
+        switch state.withLock({ attempt(&$0, query) }) {
+        case .reply(let reply, let lookups, let handle):
+            metrics.count(operation, reply)
+            if !deferred.answer(reply) { takeBack(lookups, handle) }
+        case .failed(let failure, let inode):
+            report(failure, inode, operation)
+            deferred.answer(.error(failure.errno))
+        case .needs(let source):
+            guard left > 0 else {
+                let failure = Failure(.io, "the server's answers are always older than what was asked for")
+                report(failure, nil, operation)
+                deferred.answer(.error(failure.errno))
+                return
+            }
+            ask(source, query, attemptsLeft: left) { [self] query, left in
+                self.retry(deferred, operation, query, left, attempt)
+            }
+        }
+    }
+
+    /// Undoes what an answer that did not arrive would have given the kernel.
+    func takeBack(_ lookups: [Inode], _ handle: UInt64?) {
+        state.withLock { state in
+            for inode in lookups { forget(inode, count: 1, &state) }
+            if let handle { close(handle, &state) }
+        }
+    }
+
+    /// A line in `.onegatefs/errors` and in the log.
+    func report(_ failure: Failure, _ inode: Inode?, _ operation: StaticString) {
+        let path = inode.flatMap { inode in state.withLock { $0.inodes[inode]?.path } } ?? "/"
+        report(failure, path: path, operation)
+    }
+
+    /// A line in `.onegatefs/errors` and in the log.
+    func report(_ failure: Failure, path: String, _ operation: StaticString) {
+        metrics.count(operation, .error(failure.errno))
+        errors.append(ErrorLog.Line(time: Clock.now, path: path, operation: "\(operation)", failure: failure))
+        logger.warning("\(operation) \(path): \(failure)")
+    }
+}

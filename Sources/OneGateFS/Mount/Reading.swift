@@ -1,0 +1,329 @@
+import FUSE
+
+/// Looking up, reading, listing.
+extension OneGateFileSystem {
+    /// Values up to this size live in the kernel's page cache; what is longer is read from us.
+    static let cachedSizeLimit = 4096
+
+    public func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
+        serve(request, "lookup") { [self] state, query in
+            guard let folder = state.inodes[parent] else { return .error(.noEntry) }
+            switch child(name, of: folder, &state, query) {
+            case .known(let found, let until):
+                let node = state.inodes.node(name, of: folder, kind: found.kind)
+                let entry = entry(node, found.item, until: until, query)
+                return .reply(.entry(entry), lookups: [node.inode])
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, parent)
+            }
+        }
+    }
+
+    public func forget(_ inode: Inode, count: UInt64) {
+        state.withLock { forget(inode, count: count, &$0) }
+    }
+
+    func forget(_ inode: Inode, count: UInt64, _ state: inout MountState) {
+        _ = state.inodes.forget(inode, count: count)
+    }
+
+    public func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
+        serve(request, "getattr") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            // The kernel asks with the open file when that is what it reads: it gets the open's own version.
+            if let file, case .reading(let reading)? = state.handles[file.handle] {
+                let current = currentVersion(node, &state, query)
+                node.toldVersion = reading.file.version
+                let attributes = attributes(of: .file(reading.file), inode: inode)
+                let until = current?.version == reading.file.version ? current?.until : query.arrival
+                return .reply(.attributes(attributes, timeout: until.map { timeout(until: $0, query) } ?? 0))
+            }
+            switch presence(node, &state, query) {
+            case .known(let item, let until):
+                let timeout = told(node, item, until: until, query)
+                return .reply(.attributes(attributes(of: item, inode: inode), timeout: timeout))
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    /// The version that a node has now as far as it is known without asking, and until when.
+    private func currentVersion(
+        _ node: Node, _ state: inout MountState, _ query: Cache.Query
+    ) -> (version: UInt64, until: ContinuousClock.Instant?)? {
+        guard case .known(.file(let file), let until) = resolve(node, &state, query) else { return nil }
+        return (file.version, until)
+    }
+
+    /// What a node is, without what a folder of the server's holds: whether it is there is often
+    /// cheaper to know.
+    func presence(_ node: Node, _ state: inout MountState, _ query: Cache.Query) -> Cache.Answer<Item> {
+        switch node.kind {
+        case .machine, .service, .router:
+            guard let parent = node.parent else { return .absent }
+            return child(node.name, of: parent, &state, query).map { $0.item }
+        default: return resolve(node, &state, query)
+        }
+    }
+
+    public func readLink(_ request: consuming Request, inode: Inode) {
+        serve(request, "readlink") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            switch resolve(node, &state, query) {
+            case .known(.link(let link), _): return .reply(.link(Array(link.target.utf8)))
+            case .known: return .error(.invalid)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    public func open(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+        guard flags.accessMode == .readOnly else { return openForWriting(request, inode: inode, flags: flags) }
+        serve(request, "open") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            switch resolve(node, &state, query) {
+            case .known(.file(let file), _): return openForReading(node, file, &state)
+            case .known(.directory, _): return .error(.isDirectory)
+            case .known(.link, _): return .error(.tooManyLinks)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    /// Opens one version of a file.
+    ///
+    /// A short value is read through the page cache, which belongs to the inode and not to the open. So
+    /// it holds one version as long as anybody reads that version through it; who opens another version
+    /// meanwhile, or before the kernel knows the new size, reads from us directly.
+    private func openForReading(_ node: Node, _ file: File, _ state: inout MountState) -> Outcome {
+        var text: DeferredText.Text?
+        if case .deferred(let deferred) = file.content { text = deferred.text }
+        var reply = OpenReply()
+        reply.noFlush = true
+        let short = text == nil && file.size <= OneGateFileSystem.cachedSizeLimit && file.purpose != .update
+        let isAbout = if case .aboutFile = node.kind { true } else { false }
+        let sameVersion = node.cachedVersion == file.version
+        let cached =
+            short && !isAbout && node.toldVersion == file.version && (node.cachedOpens == 0 || sameVersion)
+        if cached {
+            reply.keepCache = sameVersion
+            node.cachedVersion = file.version
+            node.cachedOpens += 1
+        } else {
+            reply.directIO = true
+            if node.toldVersion != file.version, short, !isAbout { notifier.invalidate(node.inode) }
+        }
+        reply.handle = state.add(
+            .reading(Handle.Reading(inode: node.inode, file: file, text: text, cached: cached)))
+        return .reply(.open(reply), handle: reply.handle)
+    }
+
+    public func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
+        let bytes: [UInt8]? = state.withLock { state in
+            switch state.handles[file.handle] {
+            case .reading(let reading): reading.bytes
+            case .writing(let writing): readable(writing, state)
+            default: nil
+            }
+        }
+        guard let bytes else {
+            request.answer(.error(.badDescriptor))
+            return
+        }
+        let start = min(max(0, Int(offset)), bytes.count)
+        request.answer(.slice(bytes[start..<min(bytes.count, start + count)]))
+    }
+
+    /// What an open for reading and writing reads: what it wrote, or the file as it was opened.
+    private func readable(_ writing: Handle.Writing, _ state: MountState) -> [UInt8] {
+        switch writing.target {
+        case .attribute: return writing.session.content
+        case .scratch:
+            if case .scratch(let bytes)? = state.overlays[writing.inode]?.content { return bytes }
+            return []
+        default: return writing.readable?.bytes ?? []
+        }
+    }
+
+    public func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
+        let pending: PendingStore? = state.withLock { state in
+            let pending = storeAtRelease(file.handle, &state)
+            close(file.handle, &state)
+            return pending
+        }
+        request.answer(.ok)
+        if let pending { store(pending) }
+    }
+
+    /// Forgets a handle.
+    func close(_ number: UInt64, _ state: inout MountState) {
+        guard let handle = state.handles.removeValue(forKey: number) else { return }
+        switch handle {
+        case .reading(let reading):
+            if reading.cached, let node = state.inodes[reading.inode] { node.cachedOpens -= 1 }
+        case .writing(let writing):
+            if case .created(let owner)? = state.overlays[writing.inode]?.content, owner == number {
+                state.overlays[writing.inode] = nil
+            }
+        case .listing: break
+        }
+    }
+
+    // MARK: Folders
+
+    public func openDirectory(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+        serve(request, "opendir") { [self] state, query in
+            guard let node = state.inodes[inode] else { return .error(.noEntry) }
+            switch names(in: node, &state, query) {
+            case .known(let names, _):
+                var listing = Handle.Listing(inode: inode, entries: [])
+                listing.entries.reserveCapacity(names.count + 2)
+                listing.entries.append((".", .directory, inode))
+                listing.entries.append(("..", .directory, node.parent?.inode ?? inode))
+                for (name, kind) in names {
+                    listing.entries.append((name, kind, state.inodes.number(name, of: node)))
+                }
+                var reply = OpenReply()
+                reply.handle = state.add(.listing(listing))
+                return .reply(.open(reply), handle: reply.handle)
+            case .absent: return .error(.noEntry)
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure, inode)
+            }
+        }
+    }
+
+    /// The names in a folder, and what kind each is.
+    private func names(
+        in node: Node, _ state: inout MountState, _ query: Cache.Query
+    ) -> Cache.Answer<[(FileName, FileKind)]> {
+        switch node.kind {
+        case .root:
+            var names: [(FileName, FileKind)] = [("vm", .directory), (".onegatefs", .directory)]
+            switch state.cache.hasService(query) {
+            case .known: names.append(("service", .directory))
+            case .absent: break
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure)
+            }
+            switch state.cache.hasRouter(query) {
+            case .known: names += [("vrouter", .directory), ("vnet", .directory)]
+            case .absent: break
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure)
+            }
+            return .known(names, until: nil)
+        case .machines:
+            return state.cache.machineIDs(query).map { ids in
+                [("self", .symbolicLink)] + ids.map { (Name.file(for: String($0)), .directory) }
+            }
+        case .networks:
+            return state.cache.networkIDs(query).map { ids in ids.map { (Name.file(for: String($0)), .directory) } }
+        case .about:
+            return .known(AboutFile.allCases.map { ($0.name, .regular) }, until: nil)
+        default:
+            switch resolve(node, &state, query) {
+            case .known(.directory(let directory), let until):
+                var names = directory.items.map { name, item in (name, item.kind) }
+                if case .network = node.kind { names.append(("extended.json", .regular)) }
+                for overlay in state.overlays.values
+                where overlay.parent == node.inode && directory[overlay.name] == nil {
+                    names.append((overlay.name, overlay.item.kind))
+                }
+                return .known(names, until: until)
+            case .known: return .absent
+            case .absent: return .absent
+            case .needs(let source): return .needs(source)
+            case .failed(let failure): return .failed(failure)
+            }
+        }
+    }
+
+    public func readDirectory(
+        _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
+    ) {
+        let answer: Reply = state.withLock { state in
+            guard case .listing(let listing)? = state.handles[file.handle] else { return .error(.badDescriptor) }
+            var buffer = DirectoryBuffer(capacity: count)
+            var index = max(0, Int(offset))
+            while index < listing.entries.count {
+                let entry = listing.entries[index]
+                let fits = buffer.append(
+                    name: entry.name, inode: entry.inode, kind: entry.kind, nextOffset: Int64(index + 1))
+                guard fits else { break }
+                index += 1
+            }
+            return .directory(buffer.bytes)
+        }
+        request.answer(answer)
+    }
+
+    public func readDirectoryPlus(
+        _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
+    ) {
+        // What a name means may have to be asked for again by now: then only the name is given, and the
+        // kernel looks it up if somebody wants to know.
+        let query = Cache.Query(arrival: .now)
+        let (answer, lookups): (Reply, [Inode]) = state.withLock { state in
+            guard case .listing(let listing)? = state.handles[file.handle], let folder = state.inodes[inode] else {
+                return (.error(.badDescriptor), [])
+            }
+            var buffer = DirectoryBuffer(capacity: count)
+            var lookups: [Inode] = []
+            var index = max(0, Int(offset))
+            while index < listing.entries.count {
+                let item = listing.entries[index]
+                var entry = Entry(
+                    inode: Inode(rawValue: 0),
+                    attributes: FileAttributes(inode: item.inode, kind: item.kind, permissions: 0))
+                var node: Node?
+                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query) {
+                    let known = state.inodes.node(item.name, of: folder, kind: found.kind)
+                    entry = self.entry(known, found.item, until: until, query)
+                    node = known
+                }
+                guard buffer.appendPlus(name: item.name, entry: entry, nextOffset: Int64(index + 1)) else {
+                    if let node { forget(node.inode, count: 1, &state) }
+                    break
+                }
+                if let node { lookups.append(node.inode) }
+                index += 1
+            }
+            return (.directory(buffer.bytes), lookups)
+        }
+        if !request.answer(answer) { takeBack(lookups, nil) }
+    }
+
+    public func releaseDirectory(_ request: consuming Request, inode: Inode, file: OpenFile) {
+        state.withLock { close(file.handle, &$0) }
+        request.answer(.ok)
+    }
+
+    public func statistics(_ request: consuming Request, inode: Inode) {
+        // There is no space to run out of; `df` wants to see a file system all the same.
+        let files = state.withLock { UInt64($0.inodes.count) }
+        var statistics = FileSystemStatistics()
+        statistics.blockSize = 4096
+        statistics.files = files
+        statistics.longestName = UInt64(Name.lengthLimit)
+        request.answer(.statistics(statistics))
+    }
+}
+
+extension Item {
+    /// The kind that a listing shows.
+    var kind: FileKind {
+        switch self {
+        case .file: .regular
+        case .directory: .directory
+        case .link: .symbolicLink
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import FUSE
+
+/// A file in `.onegatefs`: about the mount itself.
+enum AboutFile: String, CaseIterable, Sendable {
+    case status, errors, events, metrics
+
+    init?(name: FileName) {
+        guard let text = name.string, let file = AboutFile(rawValue: text) else { return nil }
+        self = file
+    }
+
+    var name: FileName { FileName(rawValue) }
+}
+
+extension OneGateFileSystem {
+    /// A file about the mount, made anew when there is something new to tell, but not more often than
+    /// once a second where the time alone changes it: who asks for the size and then reads gets the same text.
+    func about(_ file: AboutFile, _ state: inout MountState) -> File {
+        let now = ContinuousClock.now
+        let revision: Int? =
+            switch file {
+            case .errors: errors.revision
+            case .events: events.revision
+            case .status, .metrics: nil
+            }
+        if let known = state.about[file] {
+            if let revision, known.revision == revision { return known.file }
+            if revision == nil, known.made.duration(to: now) < .seconds(1) { return known.file }
+        }
+        let text: String =
+            switch file {
+            case .status: status(state, now)
+            case .errors: errors.text
+            case .events: events.text
+            case .metrics: metrics.text(gauges: gauges(state, now))
+            }
+        let stamp = state.newStamp()
+        let made = File(
+            content: .bytes(Array(text.utf8)), purpose: .shown, permissions: 0o444, modified: stamp.time,
+            version: stamp.version)
+        state.about[file] = MountState.About(file: made, made: now, revision: revision)
+        return made
+    }
+
+    private func gauges(_ state: MountState, _ now: ContinuousClock.Instant) -> [(name: String, help: String, value: Double)] {
+        [
+            ("onegatefs_inodes", "Files and folders that the kernel knows.", Double(state.inodes.count)),
+            ("onegatefs_open_handles", "Open files and folders.", Double(state.handles.count)),
+            ("onegatefs_requests_under_way", "Requests under way to the server.", Double(state.flights.count)),
+            ("onegatefs_own_vm_age_seconds", "Age of what is known of this VM; -1: nothing.", age(state.cache.machines[own]?.asked, now) ?? -1),
+            ("onegatefs_service_age_seconds", "Age of what is known of the service; -1: nothing.", age(state.cache.service.asked, now) ?? -1),
+        ]
+    }
+
+    private func age(_ asked: ContinuousClock.Instant?, _ now: ContinuousClock.Instant) -> Double? {
+        guard let asked else { return nil }
+        let age = asked.duration(to: now).components
+        return Double(age.seconds) + Double(age.attoseconds) * 1e-18
+    }
+
+    private func status(_ state: MountState, _ now: ContinuousClock.Instant) -> String {
+        func ago(_ asked: ContinuousClock.Instant?) -> String {
+            age(asked, now).map { "\(Int($0 * 10) / 10).\(Int($0 * 10) % 10) s ago" } ?? "not asked yet"
+        }
+        var lines = [
+            "version: \(Version.text)",
+            "endpoint: \(client.settings.endpoint)",
+            "vm: \(own)",
+            "mounted: \(Clock.text(state.mounted))",
+        ]
+        let contact = metrics.lastContact
+        lines.append("last answer: \(contact.answer.map(Clock.text) ?? "none yet")")
+        lines.append("last failure: \(contact.failure.map { "\(Clock.text($0.time)) \($0.words)" } ?? "none")")
+        lines.append("this VM: \(ago(state.cache.machines[own]?.asked))")
+        switch state.cache.service.knowledge {
+        case .present(let service):
+            lines.append("service: \(service.members.count) VMs, \(ago(state.cache.service.asked))")
+        case .absent: lines.append("service: none")
+        case .unknown: lines.append("service: not asked yet")
+        }
+        switch state.cache.router.knowledge {
+        case .present(let router): lines.append("virtual router: \(router.machines.count) VMs, \(ago(state.cache.router.asked))")
+        case .absent: lines.append("virtual router: none")
+        case .unknown: lines.append("virtual router: not asked yet")
+        }
+        lines.append("known files: \(state.inodes.count)")
+        lines.append("open files: \(state.handles.count)")
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,116 @@
+import FUSE
+import OneGate
+import Synchronization
+
+/// What a mount counts, as `.onegatefs/metrics` shows it in Prometheus' text format.
+public final class Metrics: Sendable {
+    /// The upper bounds of the histogram of request times, in seconds.
+    static let bounds: [Double] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+    private struct Requests: Hashable {
+        let kind: String
+        let outcome: String
+    }
+
+    private struct Operation {
+        let name: StaticString
+        var count = 0
+        var failures: [Int32: Int] = [:]
+    }
+
+    private struct State {
+        var requests: [Requests: Int] = [:]
+        var buckets = [Int](repeating: 0, count: Metrics.bounds.count + 1)
+        var seconds = 0.0
+        var operations: [Operation] = []
+        var answer: Timestamp?
+        var failure: (time: Timestamp, words: String)?
+    }
+
+    private let state = Mutex(State())
+
+    /// Nothing counted yet.
+    public init() {}
+
+    /// When the server last answered, and when and how it last did not.
+    var lastContact: (answer: Timestamp?, failure: (time: Timestamp, words: String)?) {
+        state.withLock { ($0.answer, $0.failure) }
+    }
+
+    /// Counts a request to the server.
+    public func count(_ report: RequestReport) {
+        let components = report.duration.components
+        let seconds = Double(components.seconds) + Double(components.attoseconds) * 1e-18
+        let outcome = report.status.map(String.init) ?? report.error.map { "\($0)" } ?? "none"
+        let now = Clock.now
+        state.withLock { state in
+            state.requests[Requests(kind: report.kind, outcome: outcome), default: 0] += 1
+            state.buckets[Metrics.bounds.firstIndex { seconds <= $0 } ?? Metrics.bounds.count] += 1
+            state.seconds += seconds
+            if report.status != nil {
+                state.answer = now
+            } else {
+                state.failure = (now, "\(report.method) \(report.kind): \(outcome)")
+            }
+        }
+    }
+
+    /// Counts a file operation.
+    func count(_ operation: StaticString, _ reply: Reply) {
+        var failure: Int32?
+        if case .error(let errno) = reply { failure = errno.rawValue }
+        state.withLock { state in
+            let known = state.operations.firstIndex { $0.name.utf8Start == operation.utf8Start }
+            let index = known ?? state.operations.count
+            if known == nil { state.operations.append(Operation(name: operation)) }
+            state.operations[index].count += 1
+            if let failure { state.operations[index].failures[failure, default: 0] += 1 }
+        }
+    }
+
+    /// Everything in Prometheus' text format, with gauges that others know.
+    func text(gauges: [(name: String, help: String, value: Double)]) -> String {
+        let state = state.withLock { $0 }
+        var lines = [
+            "# HELP onegatefs_requests_total Requests to the OneGate server.",
+            "# TYPE onegatefs_requests_total counter",
+        ]
+        for (key, count) in state.requests.sorted(by: { ($0.key.kind, $0.key.outcome) < ($1.key.kind, $1.key.outcome) }) {
+            lines.append("onegatefs_requests_total{kind=\"\(key.kind)\",status=\"\(key.outcome)\"} \(count)")
+        }
+        lines += [
+            "# HELP onegatefs_request_duration_seconds How long requests took.",
+            "# TYPE onegatefs_request_duration_seconds histogram",
+        ]
+        var sum = 0
+        for (index, count) in state.buckets.enumerated() {
+            sum += count
+            let bound = index < Metrics.bounds.count ? "\(Metrics.bounds[index])" : "+Inf"
+            lines.append("onegatefs_request_duration_seconds_bucket{le=\"\(bound)\"} \(sum)")
+        }
+        lines.append("onegatefs_request_duration_seconds_sum \(state.seconds)")
+        lines.append("onegatefs_request_duration_seconds_count \(sum)")
+        lines += [
+            "# HELP onegatefs_operations_total File operations that the kernel asked for.",
+            "# TYPE onegatefs_operations_total counter",
+        ]
+        // One operation may be named in several places of the code.
+        var counts: [String: (count: Int, failures: [Int32: Int])] = [:]
+        for operation in state.operations {
+            counts["\(operation.name)", default: (0, [:])].count += operation.count
+            counts["\(operation.name)"]?.failures.merge(operation.failures, uniquingKeysWith: +)
+        }
+        for (name, operation) in counts.sorted(by: { $0.key < $1.key }) {
+            let failed = operation.failures.values.reduce(0, +)
+            lines.append("onegatefs_operations_total{operation=\"\(name)\",errno=\"\"} \(operation.count - failed)")
+            for (errno, count) in operation.failures.sorted(by: { $0.key < $1.key }) {
+                lines.append(
+                    "onegatefs_operations_total{operation=\"\(name)\",errno=\"\(Errno(rawValue: errno).name)\"} \(count)")
+            }
+        }
+        for gauge in gauges {
+            lines += ["# HELP \(gauge.name) \(gauge.help)", "# TYPE \(gauge.name) gauge", "\(gauge.name) \(gauge.value)"]
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,301 @@
+import FUSE
+import OneGate
+
+/// Asking the server, once for everybody who wants the same.
+extension OneGateFileSystem {
+    /// Asks a source, or joins whoever asks it already, if that answer is new enough for a question that
+    /// came at `arrival`. `waiter` is called from another thread when the answer is in the cache, or
+    /// with the reason why it is not.
+    func fetch(_ source: Source, arrival: ContinuousClock.Instant, waiter: @escaping MountState.Flight.Waiter) {
+        let begin: Bool = state.withLock { state in
+            if case .settled(let id) = source {
+                guard let queue = state.queues[id], queue.unawaited > 0 else { return true }
+                state.queues[id]?.settling.append(waiter)
+                return false
+            }
+            guard var flight = state.flights[source] else {
+                state.flights[source] = MountState.Flight(started: .now, waiters: [waiter])
+                return true
+            }
+            if flight.started >= arrival - state.cache.ttl(of: source) {
+                flight.waiters.append(waiter)
+            } else {
+                flight.next.append(waiter)
+            }
+            state.flights[source] = flight
+            return false
+        }
+        guard begin else { return }
+        if case .settled = source { return waiter(nil) }
+        Task { await fly(source) }
+    }
+
+    /// Makes the request of a flight, and the next one if somebody came too late for this.
+    private func fly(_ source: Source) async {
+        while true {
+            let started = state.withLock { $0.flights[source]?.started } ?? .now
+            var failure: Failure?
+            do {
+                try await learn(source, asked: started)
+            } catch {
+                failure = error
+            }
+            let (waiters, again): ([MountState.Flight.Waiter], Bool) = state.withLock { state in
+                guard let flight = state.flights[source] else { return ([], false) }
+                if flight.next.isEmpty {
+                    state.flights[source] = nil
+                } else {
+                    state.flights[source] = MountState.Flight(started: .now, waiters: flight.next)
+                }
+                return (flight.waiters, !flight.next.isEmpty)
+            }
+            for waiter in waiters { waiter(failure) }
+            guard again else { return }
+        }
+    }
+
+    /// Makes a source's request and takes its answer into the cache.
+    private func learn(_ source: Source, asked: ContinuousClock.Instant) async throws(Failure) {
+        switch source {
+        case .own: try await learnOwn(asked: asked)
+        case .service: try await learnService(asked: asked)
+        case .router: try await learnRouter(asked: asked)
+        case .machine(let id): try await learnMachine(id, asked: asked)
+        case .network(let id): try await learnNetwork(id, asked: asked)
+        case .networkExtended(let id): try await learnExtendedNetwork(id, asked: asked)
+        case .settled: break
+        }
+    }
+
+    // MARK: VMs
+
+    private func learnOwn(asked: ContinuousClock.Instant) async throws(Failure) {
+        let machine: VirtualMachine
+        do { machine = try await client.vm() } catch { throw Failure(error) }
+        take(machine, id: own, asked: asked)
+    }
+
+    private func learnMachine(_ id: Int, asked: ContinuousClock.Instant) async throws(Failure) {
+        do {
+            take(try await client.vm(id), id: id, asked: asked)
+        } catch {
+            if error.kind == .notFound, !error.words.contains("Not authorized") {
+                throw Failure(error).explained(.io, Failure.oneFlowDown(error.words))
+            }
+            guard error.kind == .badRequest, Failure.namesAbsence(error.words) else { throw Failure(error) }
+            take(absent: id, asked: asked)
+        }
+    }
+
+    /// Takes in what a VM looks like now.
+    func take(_ machine: VirtualMachine, id: Int, asked: ContinuousClock.Instant) {
+        let (previous, stamp, restricted) = state.withLock {
+            ($0.cache.machines[id]?.value, $0.newStamp(), $0.restricted)
+        }
+        let tree = VirtualMachineTree.build(machine, previous: previous, stamp: stamp, restricted: restricted)
+        take([(id, tree)], asked: asked)
+    }
+
+    /// Takes in the trees of several VMs.
+    private func take(_ trees: [(id: Int, tree: Directory)], asked: ContinuousClock.Instant) {
+        let changes: [TreeChange] = state.withLock { state in
+            var changes: [TreeChange] = []
+            for (id, tree) in trees {
+                let (taken, before) = state.cache.learn(machine: id, .present(tree), asked: asked)
+                guard taken, before !== tree else { continue }
+                let root: [FileName] = ["vm", Name.file(for: String(id))]
+                changes += TreeChange.between(before, tree, at: root)
+            }
+            return changes
+        }
+        publish(changes)
+    }
+
+    private func take(absent id: Int, asked: ContinuousClock.Instant) {
+        let changes: [TreeChange] = state.withLock { state in
+            let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
+            guard taken, before != nil else { return [] }
+            return [TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))]
+        }
+        publish(changes)
+    }
+
+    // MARK: The service
+
+    private func learnService(asked: ContinuousClock.Instant) async throws(Failure) {
+        let body: [UInt8]
+        do {
+            body = try await client.get(.service(extended: true))
+        } catch {
+            switch error.kind {
+            case .badRequest: return learnNoService(asked: asked)
+            case .notFound where error.words.contains("Not authorized"):
+                // One VM that may not be seen spoils the whole answer; the others can be had one by one.
+                return try await learnPlainService(asked: asked)
+            case .notFound: return try await learnMissingService(error, asked: asked)
+            default: throw Failure(error)
+            }
+        }
+        let known = state.withLock { $0.cache.service.value }
+        if let known, known.complete, known.body == body {
+            take(service: known, asked: asked)
+            return take(state.withLock { $0.serviceTrees.map { (id: $0.key, tree: $0.value) } }, asked: asked)
+        }
+        let service: Service
+        do {
+            service = try Service(answer: JSON(parsing: body))
+        } catch let error as OneGateError {
+            throw Failure(error)
+        } catch {
+            throw Failure(.io, "the service's answer is not JSON: \(error)")
+        }
+        try take(service, body: body, asked: asked)
+    }
+
+    /// Takes in a service with all its VMs.
+    private func take(_ service: Service, body: [UInt8], asked: ContinuousClock.Instant) throws(Failure) {
+        let (previous, stamp, restricted, before) = state.withLock { state in
+            (state.cache.service.value, state.newStamp(), state.restricted, state.cache.machines.compactMapValues(\.value))
+        }
+        var trees: [Int: Directory] = [:]
+        for member in service.roles.flatMap(\.members) {
+            guard let info = member.vmInfo else { continue }
+            let machine: VirtualMachine
+            do { machine = try VirtualMachine(extended: info) } catch { throw Failure(error) }
+            trees[member.vmID] = VirtualMachineTree.build(
+                machine, previous: before[member.vmID], stamp: stamp, restricted: restricted)
+        }
+        let members = Set(service.roles.flatMap(\.members).map(\.vmID))
+        let directory = ServiceTree.build(service, body: body, previous: previous?.directory, stamp: stamp)
+        let snapshot = Cache.ServiceSnapshot(
+            directory: directory, members: members, complete: members.count == trees.count, body: body)
+        state.withLock { $0.serviceTrees = trees }
+        take(service: snapshot, asked: asked)
+        take(trees.map { (id: $0.key, tree: $0.value) }, asked: asked)
+    }
+
+    private func learnPlainService(asked: ContinuousClock.Instant) async throws(Failure) {
+        let service: Service
+        do { service = try await client.service(extended: false) } catch { throw Failure(error) }
+        let (previous, stamp) = state.withLock { ($0.cache.service.value, $0.newStamp()) }
+        let members = Set(service.roles.flatMap(\.members).map(\.vmID))
+        let directory = ServiceTree.build(service, body: nil, previous: previous?.directory, stamp: stamp)
+        take(
+            service: Cache.ServiceSnapshot(directory: directory, members: members, complete: false, body: []),
+            asked: asked)
+    }
+
+    /// `Service 3 not found` is also what the server says while OneFlow is down. Only when this VM
+    /// names no service any more is it gone.
+    private func learnMissingService(_ error: OneGateError, asked: ContinuousClock.Instant) async throws(Failure) {
+        try await learnOwn(asked: .now)
+        let namesService = state.withLock { $0.cache.machines[own]?.value.map(Cache.namesService) ?? false }
+        guard !namesService else { throw Failure(error).explained(.io, Failure.oneFlowDown(error.words)) }
+        learnNoService(asked: asked)
+    }
+
+    private func learnNoService(asked: ContinuousClock.Instant) {
+        let changes: [TreeChange] = state.withLock { state in
+            let before = state.cache.service.value
+            guard state.cache.learn(service: .absent, asked: asked), let before else { return [] }
+            state.serviceTrees = [:]
+            return [TreeChange(path: ["service"], kind: .removed(.directory(before.directory)))]
+                + gone(before.members, &state, asked: asked)
+        }
+        publish(changes)
+    }
+
+    private func take(service snapshot: Cache.ServiceSnapshot, asked: ContinuousClock.Instant) {
+        let changes: [TreeChange] = state.withLock { state in
+            let before = state.cache.service.value
+            guard state.cache.learn(service: .present(snapshot), asked: asked),
+                before?.directory !== snapshot.directory
+            else { return [] }
+            let left = (before?.members ?? []).subtracting(snapshot.members)
+            let came = snapshot.members.subtracting(before?.members ?? snapshot.members)
+            return TreeChange.between(before?.directory, snapshot.directory, at: ["service"])
+                + gone(left, &state, asked: asked)
+                + came.sorted().map { TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil)) }
+        }
+        publish(changes)
+    }
+
+    /// VMs that are no longer in the service.
+    private func gone(
+        _ machines: Set<Int>, _ state: inout MountState, asked: ContinuousClock.Instant
+    ) -> [TreeChange] {
+        machines.subtracting([own]).sorted().compactMap { id in
+            let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
+            guard taken else { return nil }
+            return TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
+        }
+    }
+
+    // MARK: Routers and networks
+
+    private func learnRouter(asked: ContinuousClock.Instant) async throws(Failure) {
+        let router: VirtualRouter
+        do {
+            router = try await client.vrouter()
+        } catch {
+            guard error.kind == .badRequest else { throw Failure(error) }
+            state.withLock { _ = $0.cache.learn(router: .absent, asked: asked) }
+            return
+        }
+        let (previous, stamp) = state.withLock { ($0.cache.router.value, $0.newStamp()) }
+        let directory = VirtualRouterTree.build(router, previous: previous?.directory, stamp: stamp)
+        let snapshot = Cache.RouterSnapshot(
+            directory: directory, machines: router.vmIDs, networks: router.networkIDs ?? [])
+        let changes: [TreeChange] = state.withLock { state in
+            guard state.cache.learn(router: .present(snapshot), asked: asked) else { return [] }
+            return TreeChange.between(previous?.directory, directory, at: ["vrouter"])
+        }
+        publish(changes)
+    }
+
+    private func learnNetwork(_ id: Int, asked: ContinuousClock.Instant) async throws(Failure) {
+        let network: VirtualNetwork
+        do {
+            network = try await client.vnet(id, extended: false)
+        } catch {
+            guard error.kind == .badRequest || error.kind == .notFound else { throw Failure(error) }
+            state.withLock { _ = $0.cache.learn(network: id, .absent, asked: asked) }
+            return
+        }
+        let (previous, stamp) = state.withLock { ($0.cache.networks[id]?.value, $0.newStamp()) }
+        let directory = VirtualNetworkTree.build(network, previous: previous, stamp: stamp)
+        let changes: [TreeChange] = state.withLock { state in
+            guard state.cache.learn(network: id, .present(directory), asked: asked) else { return [] }
+            return TreeChange.between(previous, directory, at: ["vnet", Name.file(for: String(id))])
+        }
+        publish(changes)
+    }
+
+    private func learnExtendedNetwork(_ id: Int, asked: ContinuousClock.Instant) async throws(Failure) {
+        let network: VirtualNetwork
+        do { network = try await client.vnet(id, extended: true) } catch { throw Failure(error) }
+        let bytes = Array((network.json.prettyPrinted + "\n").utf8)
+        let changes: [TreeChange] = state.withLock { state in
+            let before = state.cache.extendedNetworks[id]?.value
+            let stamp = state.newStamp()
+            let file =
+                before?.bytes == bytes
+                ? before
+                : File(
+                    content: .bytes(bytes), purpose: .shown, permissions: 0o444, modified: stamp.time,
+                    version: stamp.version)
+            guard let file, state.cache.learn(extendedNetwork: id, .present(file), asked: asked) else { return [] }
+            guard let before, before.version != file.version else { return [] }
+            let path: [FileName] = ["vnet", Name.file(for: String(id)), "extended.json"]
+            return [TreeChange(path: path, kind: .changed(before, file))]
+        }
+        publish(changes)
+    }
+}
+
+extension Failure {
+    /// What a 404 about a service or a peer means while this VM says that it is in a service.
+    static func oneFlowDown(_ words: String) -> String {
+        "\(words) (the service exists: OneFlow does not answer the server)"
+    }
+}

@@ -1,0 +1,17 @@
+/// What the server is asked for: each case is one request, whose answer many files come from.
+enum Source: Hashable, Sendable {
+    /// `GET /vm`: this VM.
+    case own
+    /// `GET /service?extended=true`: the service and all its VMs.
+    case service
+    /// `GET /vrouter`: the virtual router and which VMs it has.
+    case router
+    /// `GET /vms/ID`: one VM of the service, where `extended` fails, or of the router.
+    case machine(Int)
+    /// `GET /vnet/ID`: a virtual network.
+    case network(Int)
+    /// `GET /vnet/ID?extended=true`: a virtual network with its VMs' data in its leases.
+    case networkExtended(Int)
+    /// No request: our own changes of a VM that are on their way. Known when they are done.
+    case settled(Int)
+}

@@ -1,0 +1,75 @@
+import Dispatch
+import FUSE
+import Synchronization
+
+/// The one thread that tells the kernel what is not true any more, and works on our own mount so that
+/// watchers get events. Both take locks of the kernel's that a request may hold which waits for us: so
+/// it is never a thread that answers requests.
+final class Notifier: Sendable {
+    /// What the thread does. It gets the mount's session.
+    typealias Job = @Sendable (Session) -> Void
+
+    private struct State {
+        var session: Session?
+        var jobs: [Job] = []
+        var isStopped = false
+        var thread: Int32?
+    }
+
+    private let state = Mutex(State())
+    private let wakeUp = DispatchSemaphore(value: 0)
+
+    /// Starts the thread.
+    func start(_ session: Session) throws(Errno) {
+        state.withLock { $0.session = session }
+        try SystemThread(name: "notifier") { [self] in run() }.detach()
+    }
+
+    /// Ends the thread after the job that it does.
+    func stop() {
+        state.withLock { state in
+            state.isStopped = true
+            state.jobs = []
+            state.session = nil
+        }
+        wakeUp.signal()
+    }
+
+    /// The thread's id, as requests of its own have it in their context.
+    var thread: Int32? { state.withLock { $0.thread } }
+
+    /// Has something done.
+    func perform(_ job: @escaping Job) {
+        let isWanted = state.withLock { state in
+            guard state.session != nil, !state.isStopped else { return false }
+            state.jobs.append(job)
+            return true
+        }
+        if isWanted { wakeUp.signal() }
+    }
+
+    /// The kernel forgets what it knows of a file: size, times and pages.
+    func invalidate(_ inode: Inode) {
+        perform { session in _ = session.invalidate(inode: inode) }
+    }
+
+    /// The kernel forgets what a name in a folder is.
+    func invalidateEntry(_ name: FileName, in parent: Inode) {
+        perform { session in _ = session.invalidateEntry(parent: parent, name: name) }
+    }
+
+    private func run() {
+        let thread = SystemThread.currentID
+        state.withLock { $0.thread = thread }
+        while true {
+            wakeUp.wait()
+            let (jobs, session, isStopped) = state.withLock { state in
+                defer { state.jobs = [] }
+                return (state.jobs, state.session, state.isStopped)
+            }
+            if isStopped { return }
+            guard let session else { continue }
+            for job in jobs { job(session) }
+        }
+    }
+}

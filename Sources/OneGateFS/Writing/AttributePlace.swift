@@ -1,0 +1,24 @@
+import FUSE
+
+/// Where a value is stored: an attribute of a VM, or a key of one of its vector attributes.
+struct AttributePlace: Hashable, Sendable {
+    let machine: Int
+    let name: String
+    /// The key, in a vector attribute.
+    let key: String?
+
+    /// The name that erasing takes: `NAME` or `NAME/KEY`.
+    var erasable: String { key.map { "\(name)/\($0)" } ?? name }
+
+    /// The file below the VM's folder.
+    var path: [FileName] {
+        [VirtualMachineTree.userTemplate, Name.file(for: name)] + (key.map { [Name.file(for: $0)] } ?? [])
+    }
+
+    /// The file in a VM's tree, or nil.
+    func file(in tree: Directory?) -> File? {
+        guard let template = tree?.directory(VirtualMachineTree.userTemplate) else { return nil }
+        if let key { return template.directory(Name.file(for: name))?.file(Name.file(for: key)) }
+        return template.file(Name.file(for: name))
+    }
+}

@@ -1,0 +1,33 @@
+import FUSE
+
+/// A value that is stored at the last close, when no program waits for the outcome any more.
+struct PendingStore: Sendable {
+    let place: AttributePlace
+    let content: OneGateFileSystem.NewContent
+    let path: String
+}
+
+extension OneGateFileSystem {
+    /// What the last close of a handle has to store, if anything.
+    func storeAtRelease(_ number: UInt64, _ state: inout MountState) -> PendingStore? {
+        guard case .writing(var writing)? = state.handles[number], case .attribute(let place) = writing.target,
+            let node = state.inodes[writing.inode]
+        else { return nil }
+        guard case .publish(let content, let appended) = writing.session.release() else { return nil }
+        beginUnawaited(place.machine, &state)
+        return PendingStore(
+            place: place, content: appended.map { .appended($0) } ?? .whole(content), path: node.path)
+    }
+
+    /// Stores it. A failure can only be reported where failures are listed.
+    func store(_ pending: PendingStore) {
+        Task {
+            do throws(Failure) {
+                _ = try await store(pending.content, at: pending.place)
+            } catch {
+                report(error, path: pending.path, "close")
+            }
+            endUnawaited(pending.place.machine)
+        }
+    }
+}

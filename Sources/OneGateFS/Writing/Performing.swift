@@ -1,0 +1,95 @@
+import FUSE
+import OneGate
+
+/// Actions and scaling.
+extension OneGateFileSystem {
+    /// Does what was written to a `control` or a CARDINALITY. Nothing is ever sent twice.
+    ///
+    /// - Parameters:
+    ///   - command: what to do.
+    ///   - machine: the VM, for an action of one.
+    ///   - role: the role, for an action of all its VMs.
+    ///   - isWanted: whether somebody still waits; asked before each request.
+    func perform(
+        _ command: Command, machine: Int?, role: String?, isWanted: @Sendable () -> Bool
+    ) async throws(Failure) {
+        switch command {
+        case .scale(let role, let cardinality): try await scale(role, to: cardinality)
+        case .act(let action):
+            if let machine { return try await act(action, machine) }
+            guard let role else { return }
+            try await act(action, role: role, isWanted: isWanted)
+        }
+    }
+
+    private func act(_ action: Action, _ machine: Int) async throws(Failure) {
+        try await inTurn(of: machine) { () async throws(Failure) in
+            do throws(OneGateError) {
+                try await client.perform(action, vm: machine)
+                state.withLock { $0.cache.expire(machine: machine, at: .now) }
+            } catch {
+                state.withLock { $0.cache.expire(machine: machine, at: .now) }
+                throw await explained(Failure(error, changing: true), action, machine)
+            }
+        }
+    }
+
+    /// The server does not always say why the core refused: then what is known is said.
+    private func explained(_ failure: Failure, _ action: Action, _ machine: Int) async -> Failure {
+        guard failure.status == 500, let tree = try? await current(machine), let file = tree.file("STATE") else {
+            return failure
+        }
+        let state = String(decoding: file.value, as: UTF8.self)
+        return failure.explained(nil, "\(failure.words): \(action.name) of VM \(machine), which is \(state)")
+    }
+
+    private func act(_ action: Action, role: String, isWanted: @Sendable () -> Bool) async throws(Failure) {
+        let machines = try await members(of: role)
+        var failed: [(machine: Int, failure: Failure)] = []
+        for machine in machines {
+            guard isWanted() else { throw Failure(.interrupted, "interrupted before VM \(machine)") }
+            do {
+                try await act(action, machine)
+            } catch {
+                failed.append((machine, error))
+            }
+        }
+        guard let first = failed.first else { return }
+        let words = failed.map { "VM \($0.machine): \($0.failure.words)" }.joined(separator: "; ")
+        throw first.failure.explained(
+            nil, "\(action.name) failed for \(failed.count) of \(machines.count) VMs of \(role): \(words)")
+    }
+
+    /// The VMs of a role, asked for now.
+    private func members(of role: String) async throws(Failure) -> [Int] {
+        let service = try await currentService()
+        guard let role = service.roles.first(where: { $0.name.utf8.elementsEqual(role.utf8) }) else {
+            throw Failure(.noEntry, "the service has no role \(role)")
+        }
+        return role.members.map(\.vmID)
+    }
+
+    private func currentService() async throws(Failure) -> Service {
+        do { return try await client.service(extended: false) } catch { throw Failure(error) }
+    }
+
+    private func scale(_ role: String, to cardinality: Int) async throws(Failure) {
+        defer { state.withLock { $0.cache.expireService(at: .now) } }
+        do {
+            try await client.scale(role: role, to: cardinality)
+        } catch {
+            let failure = Failure(error, changing: true)
+            guard error.kind == .badRequest else { throw failure }
+            // The server refuses what is so already; for whoever wrote it, it is done.
+            let service = try await currentService()
+            guard let known = service.roles.first(where: { $0.name.utf8.elementsEqual(role.utf8) }) else {
+                throw failure.explained(.noEntry, "the service has no role \(role)")
+            }
+            if known.cardinality == cardinality { return }
+            throw failure.explained(
+                nil,
+                "\(failure.words) (the role has \(known.cardinality.map(String.init) ?? "?") VMs and is \(known.stateName)"
+                    + "; it may be scaled only within its limits, and when it is RUNNING)")
+        }
+    }
+}

@@ -1,0 +1,139 @@
+/// What one open for writing has done to a value so far. Pure: a write goes in and what is to be done
+/// about it comes out; whether that worked goes in with `completed`.
+struct WriteSession: Sendable {
+    /// What is to be done about a call.
+    enum Action: Sendable, Equatable {
+        /// Nothing yet: what came is kept and goes out with what follows, or at close.
+        case hold
+        /// Store the content, and answer when that is done. When appending, only what is new is given: it
+        /// goes behind what is stored by then.
+        case publish(content: [UInt8], appended: [UInt8]?)
+        /// Refuse the call.
+        case refuse(Refusal)
+    }
+
+    /// Why a call is refused before anything is sent.
+    struct Refusal: Error, Equatable, Sendable {
+        /// What is wrong with the value.
+        let reason: ValueCheck.Problem
+    }
+
+    /// The content as the program sees it.
+    private(set) var content: [UInt8]
+    /// Whether the open was begun with O_TRUNC or O_CREAT, or truncated since, and nothing was stored
+    /// after that: then closing it stores the empty value.
+    private(set) var isTruncated: Bool
+    /// Whether `content` has something that is not stored.
+    private(set) var isHeld = false
+    /// Bytes appended that are not stored yet.
+    private var unsentAppended: [UInt8] = []
+    /// What becomes `content` when the change under way is done.
+    private var candidate: [UInt8]?
+    /// Whether anything was written through this open.
+    private(set) var hasWritten = false
+    /// O_APPEND.
+    let appends: Bool
+
+    /// - Parameters:
+    ///   - content: what the file held when it was opened; empty with O_TRUNC and O_CREAT.
+    ///   - truncated: O_TRUNC, or the file was made by this open.
+    init(content: [UInt8], truncated: Bool, appends: Bool) {
+        // An empty value is a single newline; what is appended to it begins the value.
+        self.content = appends && content == [0x0A] ? [] : content
+        isTruncated = truncated
+        self.appends = appends
+    }
+
+    /// A write(2).
+    mutating func write(_ data: [UInt8], at offset: Int) -> Action {
+        var next = content
+        if appends {
+            next += data
+        } else {
+            if offset > next.count { next += [UInt8](repeating: 0, count: offset - next.count) }
+            let end = min(offset + data.count, next.count)
+            next.replaceSubrange(offset..<end, with: data)
+        }
+        let following = hasWritten
+        switch ValueCheck.problem(with: WriteSession.value(of: next)) {
+        case nil: break
+        case let problem?:
+            // A value that comes in pieces may be cut anywhere: in the middle of a character, after a
+            // blank, between lines. Such a piece is full (programs write whole blocks) or, as bash does
+            // it, one line; what is wrong with it is wrong only at its end.
+            let inPieces = data.count >= 512 && data.count % 512 == 0
+            let emptyLine = following && data.allSatisfy { $0 == 0x0A }
+            guard inPieces || emptyLine, ValueCheck.endIsUnfinished(WriteSession.value(of: next)) else {
+                return .refuse(Refusal(reason: problem))
+            }
+            content = next
+            hasWritten = true
+            isHeld = true
+            isTruncated = false
+            if appends { unsentAppended += data }
+            return .hold
+        }
+        candidate = next
+        return .publish(content: next, appended: appends ? unsentAppended + data : nil)
+    }
+
+    /// An ftruncate(2) through this open.
+    mutating func truncate(to size: Int) -> Action {
+        if size == content.count { return .hold }
+        if size == 0 {
+            content = []
+            unsentAppended = []
+            isTruncated = true
+            isHeld = false
+            return .hold
+        }
+        var next = content
+        if size < next.count {
+            next.removeSubrange(size...)
+        } else {
+            next += [UInt8](repeating: 0, count: size - next.count)
+        }
+        if let problem = ValueCheck.problem(with: WriteSession.value(of: next)) {
+            return .refuse(Refusal(reason: problem))
+        }
+        candidate = next
+        return .publish(content: next, appended: nil)
+    }
+
+    /// A close(2) or fsync(2) of one descriptor of this open; more writes may follow.
+    mutating func flush() -> Action {
+        guard isHeld else { return .hold }
+        isHeld = false
+        if let problem = ValueCheck.problem(with: WriteSession.value(of: content)) {
+            return .refuse(Refusal(reason: problem))
+        }
+        candidate = content
+        return .publish(content: content, appended: appends ? unsentAppended : nil)
+    }
+
+    /// The last close. What was truncated and never written becomes the empty value.
+    mutating func release() -> Action {
+        if isHeld { return flush() }
+        guard isTruncated else { return .hold }
+        isTruncated = false
+        candidate = []
+        return .publish(content: [], appended: nil)
+    }
+
+    /// Whether the change under way was stored. When appending, `content` is what is stored now.
+    mutating func completed(_ stored: Bool, content storedContent: [UInt8]? = nil) {
+        guard let candidate else { return }
+        self.candidate = nil
+        guard stored else { return }
+        content = storedContent ?? candidate
+        hasWritten = true
+        isTruncated = false
+        isHeld = false
+        unsentAppended = []
+    }
+
+    /// The value of a file's content: one final newline belongs to the file.
+    static func value(of content: [UInt8]) -> [UInt8] {
+        content.last == 0x0A ? Array(content.dropLast()) : content
+    }
+}

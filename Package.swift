@@ -62,7 +62,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "FUSETests", dependencies: ["FUSE"]),
-        .testTarget(name: "OneGateTests", dependencies: ["OneGate"]),
+        .testTarget(
+            name: "OneGateTests",
+            dependencies: [
+                "OneGate",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            resources: [.copy("Recordings")]),
         .testTarget(
             name: "OneGateSimulatorTests", dependencies: ["OneGateSimulator"],
             resources: [.copy("Recordings")]),

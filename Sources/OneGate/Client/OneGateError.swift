@@ -130,16 +130,35 @@ enum ServerWords {
         return String(rest[..<close.lowerBound])
     }
 
+    /// Resolves the character references that pages have: a few by name, and all by number.
     private static func unescaped(_ text: String) -> String {
-        var output = text
-        for (entity, character) in [
-            ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&nbsp;", " "),
-            ("&amp;", "&"),
-        ] where output.utf8.contains(entity.utf8) {
-            output = output.split(separator: entity, omittingEmptySubsequences: false).joined(
-                separator: character)
+        let names = ["lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " ", "amp": "&"]
+        var output = ""
+        var rest = Substring(text)
+        while let start = rest.firstIndex(of: "&") {
+            output += rest[..<start]
+            rest = rest[start...]
+            let reference = rest.dropFirst().prefix(10).prefix { $0 != ";" }
+            let end = reference.endIndex
+            guard end != rest.endIndex, rest[end] == ";",
+                let replacement = names[String(reference)] ?? character(numbered: reference)
+            else {
+                output += "&"
+                rest = rest.dropFirst()
+                continue
+            }
+            output += replacement
+            rest = rest[rest.index(after: end)...]
         }
-        return output
+        return output + rest
+    }
+
+    private static func character(numbered reference: Substring) -> String? {
+        guard reference.hasPrefix("#") else { return nil }
+        let digits = reference.dropFirst()
+        let isHexadecimal = digits.hasPrefix("x") || digits.hasPrefix("X")
+        let code = isHexadecimal ? UInt32(digits.dropFirst(), radix: 16) : UInt32(digits)
+        return code.flatMap(Unicode.Scalar.init).map { String($0) }
     }
 }
 

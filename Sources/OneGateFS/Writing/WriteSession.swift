@@ -20,7 +20,7 @@ struct WriteSession: Sendable {
 
     /// The content as the program sees it.
     private(set) var content: [UInt8]
-    /// Whether the open was begun with O_TRUNC or O_CREAT, or truncated since, and nothing was stored
+    /// Whether the open was begun with O_TRUNC or O_CREAT, or truncated since, and nobody tried to write
     /// after that: then closing it stores the empty value.
     private(set) var isTruncated: Bool
     /// Whether `content` has something that is not stored.
@@ -46,6 +46,8 @@ struct WriteSession: Sendable {
 
     /// A write(2).
     mutating func write(_ data: [UInt8], at offset: Int) -> Action {
+        // Whatever becomes of it: a program that writes does not mean the empty value.
+        isTruncated = false
         var next = content
         if appends {
             next += data
@@ -69,7 +71,6 @@ struct WriteSession: Sendable {
             content = next
             hasWritten = true
             isHeld = true
-            isTruncated = false
             if appends { unsentAppended += data }
             return .hold
         }

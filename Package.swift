@@ -75,7 +75,9 @@ let package = Package(
         .testTarget(
             name: "OneGateSimulatorTests", dependencies: ["OneGateSimulator"],
             resources: [.copy("Recordings")]),
-        .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS"]),
+        .executableTarget(
+            name: "poll-simulation", dependencies: ["OneGateFS"], path: "Benchmarks/PollSimulation"),
+        .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS", "poll-simulation"]),
         .testTarget(
             name: "MountTests",
             dependencies: ["OneGateFS", "OneGateSimulator", "onegatefs", "onegate-simulator"]),

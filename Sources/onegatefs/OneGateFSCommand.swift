@@ -45,7 +45,8 @@ struct OneGateFSCommand: ParsableCommand {
         let logger = Log.logger(configuration)
         let settings = try configuration.settings.resolve()
         let mount = try Mount(
-            at: options.arguments[options.arguments.count - 1], configuration, settings: settings, logger: logger
+            at: options.arguments[options.arguments.count - 1], configuration, settings: settings,
+            logger: logger
         ) {
             report.ready()
             _ = ServiceNotification.ready.send()

@@ -151,6 +151,10 @@ public final class Session: Sendable {
         wakeUp()
     }
 
+    /// Where it is mounted: an absolute path without symbolic links; nil if it is not, or if the mount was made by
+    /// whoever handed over the descriptor.
+    public var mountPath: String? { state.withLock { $0.path } }
+
     /// Whether the kernel has greeted: the mount answers.
     public var isConnected: Bool {
         state.withLock { $0.isConnected }

@@ -99,13 +99,18 @@ public struct MountConfiguration: Sendable {
     private mutating func generic(_ name: String, _ value: String?) throws(OptionError) {
         let ignored: Set<String> = [
             "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail",
-            "suid", "dev", "exec", "async", "atime", "diratime", "relatime", "norelatime", "strictatime", "lazytime",
-            "nolazytime", "default_permissions", "allow_root", "auto_unmount", "fsname", "subtype", "comment", "loop",
-            "setuid", "drop_privileges", "nodiratime", "silent", "loud", "iversion", "noiversion", "mand", "nomand",
+            "suid", "dev", "exec", "async", "atime", "diratime", "relatime", "norelatime", "strictatime",
+            "lazytime",
+            "nolazytime", "default_permissions", "allow_root", "auto_unmount", "fsname", "subtype", "comment",
+            "loop",
+            "setuid", "drop_privileges", "nodiratime", "silent", "loud", "iversion", "noiversion", "mand",
+            "nomand",
         ]
         if ["nosuid", "nodev", "noexec", "noatime", "sync", "dirsync"].contains(name) {
             mountOptions.append(name)
-        } else if !ignored.contains(name), !name.hasPrefix("x-"), !name.hasPrefix("X-"), !name.hasPrefix("context") {
+        } else if !ignored.contains(name), !name.hasPrefix("x-"), !name.hasPrefix("X-"),
+            !name.hasPrefix("context")
+        {
             let known = value.map { "\(name)=\($0)" } ?? name
             throw OptionError("unknown option: \(known); see onegatefs --help")
         }

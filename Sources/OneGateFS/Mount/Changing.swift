@@ -26,6 +26,14 @@ extension OneGateFileSystem {
     }
 
     func openForWriting(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+        if isOurs(request.context) {
+            request.answer(.open(OpenReply(handle: 0, directIO: true)))
+            return
+        }
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         serve(request, "open") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             if let overlay = state.overlays[inode], overlay.isScratch {
@@ -34,11 +42,13 @@ extension OneGateFileSystem {
             }
             // What is about to be replaced need not be fresh.
             let replaces = flags.contains(.truncate) || flags.contains(.append)
-            let known = replaces ? Cache.Query(arrival: .now - .seconds(86_400), failures: query.failures) : query
+            let known =
+                replaces ? Cache.Query(arrival: .now - .seconds(86_400), failures: query.failures) : query
             switch resolve(node, &state, known) {
             case .known(.file(let file), _):
                 switch target(node, file) {
-                case .success(let target): return opened(target, node, file, content: file.bytes, flags, &state)
+                case .success(let target):
+                    return opened(target, node, file, content: file.bytes, flags, &state)
                 case .failure(let failure): return .failed(failure, inode)
                 }
             case .known(.directory, _): return .error(.isDirectory)
@@ -67,6 +77,10 @@ extension OneGateFileSystem {
     public func create(
         _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16, flags: OpenFlags
     ) {
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         serve(request, "create") { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch placeForNew(name, in: folder, &state, query) {
@@ -105,7 +119,7 @@ extension OneGateFileSystem {
             } else {
                 state.overlays[node.inode]?.item ?? .link(Link(target: "", modified: state.mounted))
             }
-        let entry = entry(node, item, until: query.arrival, query)
+        let entry = entry(node, item, until: query.arrival, query, &state)
         return .reply(
             .created(entry, OpenReply(handle: handle, directIO: true)), lookups: [node.inode], handle: handle)
     }
@@ -122,7 +136,8 @@ extension OneGateFileSystem {
     }
 
     public func write(
-        _ request: consuming Request, inode: Inode, file: OpenFile, data: UnsafeRawBufferPointer, offset: Int64
+        _ request: consuming Request, inode: Inode, file: OpenFile, data: UnsafeRawBufferPointer,
+        offset: Int64
     ) {
         let data = [UInt8](data)
         let step: WriteStep = state.withLock { state in
@@ -150,7 +165,8 @@ extension OneGateFileSystem {
                 try await update(lines: text, of: machine)
             }
         case .perform(let command, let machine, let role):
-            change(request, inode, file.handle, data, .written(count)) { [self] isWanted async throws(Failure) in
+            change(request, inode, file.handle, data, .written(count)) {
+                [self] isWanted async throws(Failure) in
                 try await perform(command, machine: machine, role: role, isWanted: isWanted)
             }
         }
@@ -183,7 +199,8 @@ extension OneGateFileSystem {
             case .update(let machine): return .update(machine: machine, text: text)
             case .control(let machine):
                 return .perform(try Command.virtualMachine(text), machine: machine, role: nil)
-            case .roleControl(let role): return .perform(try Command.role(role, text), machine: nil, role: role)
+            case .roleControl(let role):
+                return .perform(try Command.role(role, text), machine: nil, role: role)
             case .serviceControl: return .perform(try Command.service(text), machine: nil, role: nil)
             case .cardinality(let role):
                 return .perform(try Command.cardinality(of: role, text), machine: nil, role: role)
@@ -197,8 +214,12 @@ extension OneGateFileSystem {
     /// More cannot be stored, however it is encoded (`onegate.md`: 4 MiB of form-encoded request).
     static let contentSizeLimit = 4 << 20
 
-    private func writeScratch(_ inode: Inode, _ data: [UInt8], _ offset: Int?, _ state: inout MountState) -> Reply {
-        guard case .scratch(var bytes)? = state.overlays[inode]?.content else { return .error(.badDescriptor) }
+    private func writeScratch(_ inode: Inode, _ data: [UInt8], _ offset: Int?, _ state: inout MountState)
+        -> Reply
+    {
+        guard case .scratch(var bytes)? = state.overlays[inode]?.content else {
+            return .error(.badDescriptor)
+        }
         let offset = offset ?? bytes.count
         guard offset + data.count <= OneGateFileSystem.contentSizeLimit else { return .error(.fileTooLarge) }
         if offset > bytes.count { bytes += [UInt8](repeating: 0, count: offset - bytes.count) }
@@ -210,19 +231,25 @@ extension OneGateFileSystem {
     /// KEY=VALUE lines as one update.
     func update(lines text: String, of machine: Int) async throws(Failure) {
         let attributes: [(name: String, value: AttributeValue)]
-        do throws(UpdateLines.SyntaxError) { attributes = try UpdateLines.parse(text) } catch { throw Failure(.invalid, error.words) }
-        try await inTurn(of: machine) { () async throws(Failure) in try await update(attributes, of: machine) }
+        do throws(UpdateLines.SyntaxError) { attributes = try UpdateLines.parse(text) } catch {
+            throw Failure(.invalid, error.words)
+        }
+        try await inTurn(of: machine) { () async throws(Failure) in try await update(attributes, of: machine)
+        }
     }
 
     /// Stores what a handle's session has to publish, and answers when that is done.
     private func finish(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString, _ reply: Reply,
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString,
+        _ reply: Reply,
         _ store: @escaping @Sendable () async throws(Failure) -> [UInt8]
     ) {
         let deferred = request.deferred()
         Task { [self] in
             do throws(Failure) {
-                guard !deferred.isAnswered else { throw Failure(.interrupted, "interrupted before it was sent") }
+                guard !deferred.isAnswered else {
+                    throw Failure(.interrupted, "interrupted before it was sent")
+                }
                 let stored = try await store()
                 completed(handle, inode, stored)
                 metrics.count(operation, reply)
@@ -280,11 +307,13 @@ extension OneGateFileSystem {
 
     /// Does what a session says about a call.
     private func settle(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString, _ reply: Reply,
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString,
+        _ reply: Reply,
         _ call: (inout WriteSession) -> WriteSession.Action
     ) {
         let step: WriteStep = state.withLock { state in
-            guard case .writing(var writing)? = state.handles[handle], case .attribute(let place) = writing.target
+            guard case .writing(var writing)? = state.handles[handle],
+                case .attribute(let place) = writing.target
             else { return .answer(reply) }
             let action = call(&writing.session)
             state.handles[handle] = .writing(writing)
@@ -312,6 +341,11 @@ extension OneGateFileSystem {
     public func setAttributes(
         _ request: consuming Request, inode: Inode, changes: AttributeChanges, file: OpenFile?
     ) {
+        if isOurs(request.context) { return answerOurs(changed: request, inode) }
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         if let size = changes.size { return truncate(request, inode, Int(size), file) }
         serve(request, "setattr") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
@@ -347,7 +381,8 @@ extension OneGateFileSystem {
             return
         }
         let scratch: Reply? = state.withLock { state in
-            guard let node = state.inodes[inode], case .scratch(var bytes)? = state.overlays[inode]?.content else {
+            guard let node = state.inodes[inode], case .scratch(var bytes)? = state.overlays[inode]?.content
+            else {
                 return nil
             }
             bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
@@ -420,8 +455,10 @@ extension OneGateFileSystem {
     }
 
     /// What a file is now and what writing it means, asked for if need be.
-    private func known(_ inode: Inode) async throws(Failure) -> (Result<Handle.Writing.Target, Failure>, File) {
-        let outcome = await settled { [self] state, query -> Cache.Answer<(Result<Handle.Writing.Target, Failure>, File)> in
+    private func known(_ inode: Inode) async throws(Failure) -> (Result<Handle.Writing.Target, Failure>, File)
+    {
+        let outcome = await settled {
+            [self] state, query -> Cache.Answer<(Result<Handle.Writing.Target, Failure>, File)> in
             guard let node = state.inodes[inode] else { return .absent }
             switch resolve(node, &state, query) {
             case .known(.file(let file), let until): return .known((target(node, file), file), until: until)
@@ -470,13 +507,16 @@ extension MountState {
     mutating func addOverlay(_ node: Node, _ content: Overlay.Content) {
         guard let parent = node.parent else { return }
         overlays[node.inode] = Overlay(
-            parent: parent.inode, name: node.name, content: content, modified: Clock.now, version: newVersion())
+            parent: parent.inode, name: node.name, content: content, modified: Clock.now,
+            version: newVersion())
     }
 
     /// The server has now what was only shown here: the file, and the vector that it is a key of.
     mutating func stored(_ inode: Inode) {
         if let overlay = overlays[inode], !overlay.isScratch { overlays[inode] = nil }
-        guard let parent = inodes[inode]?.parent, case .vector? = overlays[parent.inode]?.content else { return }
+        guard let parent = inodes[inode]?.parent, case .vector? = overlays[parent.inode]?.content else {
+            return
+        }
         overlays[parent.inode] = nil
     }
 }

@@ -11,11 +11,17 @@ enum Handle {
 
     struct Reading {
         let inode: Inode
-        let file: File
+        var file: File
         /// Keeps a text that was made on demand while it is read.
-        let text: DeferredText.Text?
+        var text: DeferredText.Text?
         /// Whether the kernel reads it through its page cache.
         let cached: Bool
+        /// A log in `.onegatefs`, which goes on growing while it is read, as logs do.
+        var live: AboutFile?
+        /// Who waits in poll(2) for another version.
+        var poll: PollHandle?
+        /// Whether poll(2) told of a version that was not read yet.
+        var isNews = false
 
         var bytes: [UInt8] { text?.bytes ?? file.bytes }
     }

@@ -53,10 +53,11 @@ public final class Mount: Sendable {
             throw .client("\(error)")
         }
         fileSystem = OneGateFileSystem(
-            client: client, options: configuration.fileSystem, metrics: metrics, logger: logger, onReady: onReady)
+            client: client, options: configuration.fileSystem, metrics: metrics, logger: logger,
+            onReady: onReady)
         var options = MountOptions(
-            source: "onegate", subtype: "onegatefs", allowOther: configuration.allowOther, defaultPermissions: true,
-            readOnly: configuration.fileSystem.readOnly)
+            source: "onegate", subtype: "onegatefs", allowOther: configuration.allowOther,
+            defaultPermissions: true)
         options.additional = configuration.mountOptions.filter { $0 != "nosuid" && $0 != "nodev" }
         do {
             session = try Session(fileSystem: fileSystem, options: options)
@@ -64,12 +65,18 @@ public final class Mount: Sendable {
         } catch {
             throw .mount(error)
         }
-        do { try fileSystem.notifier.start(session) } catch { throw .system(error) }
+        do {
+            try fileSystem.notifier.start(session, mountPoint: session.mountPath ?? mountPoint)
+            try fileSystem.startWatching()
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// Serves the mount until it is unmounted. Call it from a thread that may block.
     public func run() -> Errno? {
         let error = session.run(threads: Mount.threads)
+        fileSystem.stopWatching()
         fileSystem.notifier.stop()
         return error
     }

@@ -15,6 +15,14 @@ struct MountState {
     var serviceTrees: [Int: Directory] = [:]
     /// Attributes that the server said it restricts.
     var restricted = VirtualMachineTree.restrictedByDefault
+    /// Who is watching.
+    var interest = Interest()
+    /// What names are to the notifier's thread while it makes events.
+    var staged: [Inode: OneGateFileSystem.Staged] = [:]
+    /// The notifier's thread only looks dropped names up again: nobody uses them.
+    var isRestoring = false
+    /// How many changes were seen.
+    var changesSeen = 0
     /// The files about the mount, as they were last made.
     var about: [AboutFile: About] = [:]
     /// The last numbers given.

@@ -23,7 +23,8 @@ extension OneGateFileSystem {
         }
         let holdsValues = directory.purpose == .userTemplate || directory.purpose == .vector
         if let item = directory[name] {
-            guard case .file(let file) = item, file.purpose == .attribute, let place = place(name, in: folder) else {
+            guard case .file(let file) = item, file.purpose == .attribute, let place = place(name, in: folder)
+            else {
                 return .failed(Failure(.notPermitted, "OneGate only shows this; it cannot be changed"))
             }
             return .known(.attribute(place, existing: file), until: nil)
@@ -53,6 +54,11 @@ extension OneGateFileSystem {
         _ request: consuming Request, parent: Inode, name: FileName, kind: FileKind, permissions: UInt16,
         device: UInt64
     ) {
+        if isOurs(request.context) { return answerOurs(made: request, parent, name) }
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         guard kind == .regular else {
             request.answer(.error(.notPermitted))
             return
@@ -79,7 +85,8 @@ extension OneGateFileSystem {
         }
     }
 
-    private func answerMade(_ deferred: DeferredRequest, _ parent: Inode, _ name: FileName, _ place: NewPlace) {
+    private func answerMade(_ deferred: DeferredRequest, _ parent: Inode, _ name: FileName, _ place: NewPlace)
+    {
         let query = Cache.Query(arrival: .now)
         let entry: Entry? = state.withLock { state in
             guard let folder = state.inodes[parent] else { return nil }
@@ -90,9 +97,9 @@ extension OneGateFileSystem {
                 let file = File(
                     content: .bytes([0x0A]), purpose: .attribute, permissions: 0o644, modified: stamp.time,
                     version: stamp.version)
-                return self.entry(node, .file(file), until: query.arrival, query)
+                return self.entry(node, .file(file), until: query.arrival, query, &state)
             }
-            return self.entry(node, item, until: query.arrival, query)
+            return self.entry(node, item, until: query.arrival, query, &state)
         }
         guard let entry else {
             deferred.answer(.error(.noEntry))
@@ -104,24 +111,32 @@ extension OneGateFileSystem {
     public func makeDirectory(
         _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16
     ) {
+        if isOurs(request.context) { return answerOurs(made: request, parent, name) }
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         serve(request, "mkdir") { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch resolve(folder, &state, query) {
             case .known(.directory(let directory), _):
                 if directory[name] != nil { return .error(.exists) }
                 guard directory.purpose == .userTemplate else {
-                    return .failed(Failure(.notPermitted, "a folder is a vector attribute: only in USER_TEMPLATE"), parent)
+                    return .failed(
+                        Failure(.notPermitted, "a folder is a vector attribute: only in USER_TEMPLATE"),
+                        parent)
                 }
                 guard Name.isAttribute(name) else {
                     return .failed(
-                        Failure(.invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"),
+                        Failure(
+                            .invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"),
                         parent)
                 }
                 let node = state.inodes.node(name, of: folder, kind: .inner)
                 if state.overlays[node.inode] != nil { return .error(.exists) }
                 state.addOverlay(node, .vector)
                 guard let item = state.overlays[node.inode]?.item else { return .error(.io) }
-                let entry = entry(node, item, until: query.arrival, query)
+                let entry = entry(node, item, until: query.arrival, query, &state)
                 return .reply(.entry(entry), lookups: [node.inode])
             case .known: return .error(.notDirectory)
             case .absent: return .error(.noEntry)
@@ -132,6 +147,7 @@ extension OneGateFileSystem {
     }
 
     public func symbolicLink(_ request: consuming Request, target: [UInt8], parent: Inode, name: FileName) {
+        if isOurs(request.context) { return answerOurs(made: request, parent, name) }
         request.answer(.error(.notPermitted))
     }
 
@@ -156,7 +172,9 @@ extension OneGateFileSystem {
     ) -> Cache.Answer<Removable> {
         guard let folder = state.inodes[parent] else { return .absent }
         let inode = state.inodes.number(name, of: folder)
-        if case .scratch(let bytes)? = state.overlays[inode]?.content { return .known(.scratch(inode, bytes: bytes), until: nil) }
+        if case .scratch(let bytes)? = state.overlays[inode]?.content {
+            return .known(.scratch(inode, bytes: bytes), until: nil)
+        }
         let directory: Directory
         switch resolve(folder, &state, query) {
         case .known(.directory(let known), _): directory = known
@@ -225,10 +243,20 @@ extension OneGateFileSystem {
         _ request: consuming Request, _ parent: Inode, _ name: FileName, _ operation: StaticString,
         _ body: @escaping @Sendable (Removable) async throws(Failure) -> Void
     ) {
+        if isOurs(request.context) {
+            request.answer(.ok)
+            return
+        }
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         let deferred = request.deferred()
         Task { [self] in
             do throws(Failure) {
-                let found = try await settled { [self] state, query in removable(name, in: parent, &state, query) }.get()
+                let found = try await settled { [self] state, query in
+                    removable(name, in: parent, &state, query)
+                }.get()
                 guard !deferred.isAnswered else { return }
                 try await body(found)
                 metrics.count(operation, .ok)
@@ -250,6 +278,10 @@ extension OneGateFileSystem {
         _ request: consuming Request, parent: Inode, name: FileName, newParent: Inode, newName: FileName,
         flags: RenameFlags
     ) {
+        guard !options.readOnly else {
+            request.answer(.error(.readOnly))
+            return
+        }
         guard !flags.contains(.exchange) else {
             request.answer(.error(.invalid))
             return
@@ -257,7 +289,9 @@ extension OneGateFileSystem {
         let deferred = request.deferred()
         Task { [self] in
             do throws(Failure) {
-                let source = try await settled { [self] state, query in removable(name, in: parent, &state, query) }.get()
+                let source = try await settled { [self] state, query in
+                    removable(name, in: parent, &state, query)
+                }.get()
                 let goal = try await settled { [self] state, query in
                     destination(newName, in: newParent, source, &state, query)
                 }.get()
@@ -295,7 +329,8 @@ extension OneGateFileSystem {
     }
 
     private func destination(
-        _ name: FileName, in parent: Inode, _ source: Removable, _ state: inout MountState, _ query: Cache.Query
+        _ name: FileName, in parent: Inode, _ source: Removable, _ state: inout MountState,
+        _ query: Cache.Query
     ) -> Cache.Answer<Destination> {
         guard let folder = state.inodes[parent] else { return .absent }
         let inode = state.inodes.number(name, of: folder)
@@ -356,7 +391,8 @@ extension OneGateFileSystem {
 
     private func rename(vector place: AttributePlace, to newPlace: AttributePlace) async throws(Failure) {
         guard let tree = try await current(place.machine),
-            let vector = tree.directory(VirtualMachineTree.userTemplate)?.directory(Name.file(for: place.name))
+            let vector = tree.directory(VirtualMachineTree.userTemplate)?.directory(
+                Name.file(for: place.name))
         else { throw Failure(.noEntry, "\(place.name) is not there any more") }
         let members = try keys(of: vector)
         try await inTurn(of: newPlace.machine) { () async throws(Failure) in
@@ -390,14 +426,17 @@ extension OneGateFileSystem {
 
     /// Tells a file that takes commands what was renamed onto it.
     private func tell(_ target: Handle.Writing.Target, _ bytes: [UInt8]) async throws(Failure) {
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.illegalSequence, "not UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Failure(.illegalSequence, "not UTF-8")
+        }
         do {
             switch target {
             case .attribute, .scratch: break
             case .update(let machine): try await update(lines: text, of: machine)
             case .control(let machine):
                 try await perform(Command.virtualMachine(text), machine: machine, role: nil) { true }
-            case .roleControl(let role): try await perform(Command.role(role, text), machine: nil, role: role) { true }
+            case .roleControl(let role):
+                try await perform(Command.role(role, text), machine: nil, role: role) { true }
             case .serviceControl: try await perform(Command.service(text), machine: nil, role: nil) { true }
             case .cardinality(let role):
                 try await perform(Command.cardinality(of: role, text), machine: nil, role: nil) { true }

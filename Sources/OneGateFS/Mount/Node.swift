@@ -49,6 +49,13 @@ final class Node {
     /// Until when the kernel may use what it was last told.
     var toldUntil: ContinuousClock.Instant?
 
+    /// Whether it is a folder, as far as it was told to the kernel.
+    var isFolder = false
+    /// When the kernel last looked its name up, and when first since it was last dropped.
+    var usedAt: ContinuousClock.Instant?
+    var listedAt: ContinuousClock.Instant?
+    /// Whether it is among the used ones.
+    var isListed = false
     /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
     var moved: (folder: Node, name: FileName)?
 
@@ -59,6 +66,15 @@ final class Node {
         self.kind = kind
         parent?.children += 1
     }
+
+    /// The names from the mount point down to this node.
+    var names: [FileName] { parent.map { $0.names + [name] } ?? [] }
+
+    /// How far below the mount point it is.
+    var depth: Int { parent.map { $0.depth + 1 } ?? 0 }
+
+    /// Whether a node is somewhere above this one.
+    func isInside(_ folder: Node) -> Bool { parent.map { $0 === folder || $0.isInside(folder) } ?? false }
 
     /// The path below the mount point, for messages.
     var path: String {

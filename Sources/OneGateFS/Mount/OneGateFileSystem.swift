@@ -1,3 +1,4 @@
+import Dispatch
 import FUSE
 import Logging
 import OneGate
@@ -10,10 +11,12 @@ public final class OneGateFileSystem: FileSystem {
     let options: FileSystemOptions
     let logger: Logger
     let state: Mutex<MountState>
-    let errors: ErrorLog
-    let events: EventLog
+    let errors = LineLog(capacity: 256 << 10)
+    let events = LineLog(capacity: 1 << 20)
     let metrics: Metrics
     let notifier = Notifier()
+    let watching: Mutex<WatchState>
+    let watchSignal = DispatchSemaphore(value: 0)
     let own: Int
     private let onReady: @Sendable () -> Void
 
@@ -33,10 +36,14 @@ public final class OneGateFileSystem: FileSystem {
         self.logger = logger
         self.metrics = metrics
         own = client.settings.vmID
-        errors = ErrorLog()
-        events = EventLog()
+        watching = Mutex(
+            WatchState(
+                schedule: PollSchedule(
+                    interval: max(options.watchInterval, .milliseconds(1)), seed: .random(in: 0...UInt64.max))
+            ))
         state = Mutex(
-            MountState(cache: Cache(own: client.settings.vmID, freshness: options.freshness), mounted: Clock.now))
+            MountState(
+                cache: Cache(own: client.settings.vmID, freshness: options.freshness), mounted: Clock.now))
     }
 
     /// Agrees with the kernel on how they work together.
@@ -77,7 +84,7 @@ public final class OneGateFileSystem: FileSystem {
     /// Answers a request at once if what is known suffices, otherwise when the server has answered: no
     /// thread waits.
     func serve(_ request: consuming Request, _ operation: StaticString, _ attempt: @escaping Attempt) {
-        let query = Cache.Query(arrival: .now)
+        let query = isOurs(request.context) ? Cache.Query.ours : Cache.Query(arrival: .now)
         switch state.withLock({ attempt(&$0, query) }) {
         case .reply(let reply, let lookups, let handle):
             metrics.count(operation, reply)
@@ -85,6 +92,8 @@ public final class OneGateFileSystem: FileSystem {
         case .failed(let failure, let inode):
             report(failure, inode, operation)
             request.answer(.error(failure.errno))
+        case .needs where query.isOurs:
+            request.answer(.error(.noEntry))
         case .needs(let source):
             let deferred = request.deferred()
             ask(source, query, attemptsLeft: OneGateFileSystem.attemptLimit) { [self] query, left in
@@ -146,7 +155,9 @@ public final class OneGateFileSystem: FileSystem {
     /// A line in `.onegatefs/errors` and in the log.
     func report(_ failure: Failure, path: String, _ operation: StaticString) {
         metrics.count(operation, .error(failure.errno))
-        errors.append(ErrorLog.Line(time: Clock.now, path: path, operation: "\(operation)", failure: failure))
+        errors.append(
+            ErrorLine(time: Clock.now, path: path, operation: "\(operation)", failure: failure).text)
+        deliver(.errors)
         logger.warning("\(operation) \(path): \(failure)")
     }
 }

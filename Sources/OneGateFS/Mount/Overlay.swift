@@ -22,9 +22,15 @@ struct Overlay {
     var item: Item {
         switch content {
         case .scratch(let bytes):
-            .file(File(content: .bytes(bytes), purpose: .shown, permissions: 0o644, modified: modified, version: version))
+            .file(
+                File(
+                    content: .bytes(bytes), purpose: .shown, permissions: 0o644, modified: modified,
+                    version: version))
         case .created:
-            .file(File(content: .bytes([]), purpose: .attribute, permissions: 0o644, modified: modified, version: version))
+            .file(
+                File(
+                    content: .bytes([]), purpose: .attribute, permissions: 0o644, modified: modified,
+                    version: version))
         case .vector:
             .directory(Directory(items: [:], purpose: .vector, modified: modified))
         }

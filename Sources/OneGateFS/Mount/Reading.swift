@@ -11,7 +11,7 @@ extension OneGateFileSystem {
             switch child(name, of: folder, &state, query) {
             case .known(let found, let until):
                 let node = state.inodes.node(name, of: folder, kind: found.kind)
-                let entry = entry(node, found.item, until: until, query)
+                let entry = entry(node, found.item, until: until, query, &state)
                 return .reply(.entry(entry), lookups: [node.inode])
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
@@ -25,7 +25,10 @@ extension OneGateFileSystem {
     }
 
     func forget(_ inode: Inode, count: UInt64, _ state: inout MountState) {
-        _ = state.inodes.forget(inode, count: count)
+        let gone = state.inodes.forget(inode, count: count)
+        var wasHeld = false
+        for node in gone where state.interest.forget(node) { wasHeld = true }
+        if wasHeld { forgotten() }
     }
 
     public func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
@@ -83,7 +86,9 @@ extension OneGateFileSystem {
     }
 
     public func open(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
-        guard flags.accessMode == .readOnly else { return openForWriting(request, inode: inode, flags: flags) }
+        guard flags.accessMode == .readOnly else {
+            return openForWriting(request, inode: inode, flags: flags)
+        }
         serve(request, "open") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch resolve(node, &state, query) {
@@ -121,16 +126,24 @@ extension OneGateFileSystem {
             if node.toldVersion != file.version, short, !isAbout { notifier.invalidate(node.inode) }
         }
         reply.handle = state.add(
-            .reading(Handle.Reading(inode: node.inode, file: file, text: text, cached: cached)))
+            .reading(
+                Handle.Reading(
+                    inode: node.inode, file: file, text: text, cached: cached,
+                    live: isAbout ? liveLog(node) : nil)))
         return .reply(.open(reply), handle: reply.handle)
     }
 
     public func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
         let bytes: [UInt8]? = state.withLock { state in
             switch state.handles[file.handle] {
-            case .reading(let reading): reading.bytes
-            case .writing(let writing): readable(writing, state)
-            default: nil
+            case .reading(var reading):
+                if reading.isNews, offset == 0 {
+                    reading.isNews = false
+                    state.handles[file.handle] = .reading(reading)
+                }
+                return reading.live.map { live($0) } ?? reading.bytes
+            case .writing(let writing): return readable(writing, state)
+            default: return nil
             }
         }
         guard let bytes else {
@@ -151,6 +164,15 @@ extension OneGateFileSystem {
         default: return writing.readable?.bytes ?? []
         }
     }
+
+    /// The log that a node shows, if it shows one.
+    private func liveLog(_ node: Node) -> AboutFile? {
+        guard case .aboutFile(let file) = node.kind, file == .errors || file == .events else { return nil }
+        return file
+    }
+
+    /// What a log says now.
+    private func live(_ file: AboutFile) -> [UInt8] { file == .errors ? errors.bytes : events.bytes }
 
     public func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
         let pending: PendingStore? = state.withLock { state in
@@ -225,7 +247,9 @@ extension OneGateFileSystem {
                 [("self", .symbolicLink)] + ids.map { (Name.file(for: String($0)), .directory) }
             }
         case .networks:
-            return state.cache.networkIDs(query).map { ids in ids.map { (Name.file(for: String($0)), .directory) } }
+            return state.cache.networkIDs(query).map { ids in
+                ids.map { (Name.file(for: String($0)), .directory) }
+            }
         case .about:
             return .known(AboutFile.allCases.map { ($0.name, .regular) }, until: nil)
         default:
@@ -250,7 +274,9 @@ extension OneGateFileSystem {
         _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
     ) {
         let answer: Reply = state.withLock { state in
-            guard case .listing(let listing)? = state.handles[file.handle] else { return .error(.badDescriptor) }
+            guard case .listing(let listing)? = state.handles[file.handle] else {
+                return .error(.badDescriptor)
+            }
             var buffer = DirectoryBuffer(capacity: count)
             var index = max(0, Int(offset))
             while index < listing.entries.count {
@@ -272,7 +298,8 @@ extension OneGateFileSystem {
         // kernel looks it up if somebody wants to know.
         let query = Cache.Query(arrival: .now)
         let (answer, lookups): (Reply, [Inode]) = state.withLock { state in
-            guard case .listing(let listing)? = state.handles[file.handle], let folder = state.inodes[inode] else {
+            guard case .listing(let listing)? = state.handles[file.handle], let folder = state.inodes[inode]
+            else {
                 return (.error(.badDescriptor), [])
             }
             var buffer = DirectoryBuffer(capacity: count)
@@ -284,9 +311,10 @@ extension OneGateFileSystem {
                     inode: Inode(rawValue: 0),
                     attributes: FileAttributes(inode: item.inode, kind: item.kind, permissions: 0))
                 var node: Node?
-                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query) {
+                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query)
+                {
                     let known = state.inodes.node(item.name, of: folder, kind: found.kind)
-                    entry = self.entry(known, found.item, until: until, query)
+                    entry = self.entry(known, found.item, until: until, query, &state)
                     node = known
                 }
                 guard buffer.appendPlus(name: item.name, entry: entry, nextOffset: Int64(index + 1)) else {

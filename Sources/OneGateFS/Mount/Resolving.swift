@@ -7,6 +7,9 @@ extension OneGateFileSystem {
 
     /// The item of a node.
     func resolve(_ node: Node, _ state: inout MountState, _ query: Cache.Query) -> Cache.Answer<Item> {
+        if query.isOurs, case .leaving(let item)? = state.staged[node.inode] {
+            return .known(item, until: query.arrival)
+        }
         switch node.kind {
         case .root, .machines, .networks, .about:
             return .known(folder(state.mounted), until: nil)
@@ -27,7 +30,9 @@ extension OneGateFileSystem {
                 let inode = state.inodes.number(moved.name, of: moved.folder)
                 if inode != node.inode { return inner(moved.name, inode, of: moved.folder, &state, query) }
             }
-            if let overlay = state.overlays[node.inode], overlay.isScratch { return .known(overlay.item, until: query.arrival) }
+            if let overlay = state.overlays[node.inode], overlay.isScratch {
+                return .known(overlay.item, until: query.arrival)
+            }
             return inner(node.name, node.inode, of: parent, &state, query)
         }
     }
@@ -51,7 +56,9 @@ extension OneGateFileSystem {
     /// Whether a change of ours, made at a last close, has to be waited for: what was written is
     /// visible to the next open.
     private func settling(_ id: Int, _ state: MountState, _ query: Cache.Query) -> Cache.Answer<Item>? {
-        guard let queue = state.queues[id], queue.unawaited > 0, query.failures[.settled(id)] == nil else { return nil }
+        guard !query.isOurs, let queue = state.queues[id], queue.unawaited > 0,
+            query.failures[.settled(id)] == nil
+        else { return nil }
         return .needs(.settled(id))
     }
 
@@ -65,6 +72,11 @@ extension OneGateFileSystem {
         _ name: FileName, of parent: Node, _ state: inout MountState, _ query: Cache.Query
     ) -> Cache.Answer<(kind: Node.Kind, item: Item)> {
         let shown = folder(state.mounted)
+        if query.isOurs, let staged = state.staged[state.inodes.number(name, of: parent)] {
+            guard case .leaving(let item) = staged else { return .absent }
+            let kind = state.inodes.child(name, of: parent)?.kind ?? kindOfChild(name, of: parent)
+            return .known((kind, item), until: query.arrival)
+        }
         switch parent.kind {
         case .root:
             switch name {
@@ -77,7 +89,8 @@ extension OneGateFileSystem {
             }
         case .machines:
             if name == "self" {
-                return .known((.ownLink, .link(Link(target: String(own), modified: state.mounted))), until: nil)
+                return .known(
+                    (.ownLink, .link(Link(target: String(own), modified: state.mounted))), until: nil)
             }
             guard let id = Name.identifier(name) else { return .absent }
             let modified = state.cache.machines[id]?.value?.modified ?? state.mounted
@@ -103,6 +116,18 @@ extension OneGateFileSystem {
             return inner(name, inode, of: parent, &state, query).map { (.inner, $0) }
         case .ownLink, .networkExtended, .aboutFile:
             return .absent
+        }
+    }
+
+    /// What kind of node a name in a folder is, whether it is there or not.
+    private func kindOfChild(_ name: FileName, of parent: Node) -> Node.Kind {
+        switch parent.kind {
+        case .machines: Name.identifier(name).map { .machine($0) } ?? .inner
+        case .networks: Name.identifier(name).map { .network($0) } ?? .inner
+        case .root where name == "service": .service
+        case .root where name == "vrouter": .router
+        case .root where name == "vnet": .networks
+        default: .inner
         }
     }
 
@@ -141,10 +166,16 @@ extension OneGateFileSystem {
 
     /// An entry for the kernel; counts the lookup.
     func entry(
-        _ node: Node, _ item: Item, until: ContinuousClock.Instant?, _ query: Cache.Query
+        _ node: Node, _ item: Item, until: ContinuousClock.Instant?, _ query: Cache.Query,
+        _ state: inout MountState
     ) -> Entry {
         node.lookups += 1
         node.moved = nil
+        if case .directory = item { node.isFolder = true } else { node.isFolder = false }
+        if !(query.isOurs && state.isRestoring), options.watchInterval > .zero, node !== state.inodes.root {
+            state.interest.use(node, at: query.arrival)
+            if state.interest.used.count == 1 { watchSignal.signal() }
+        }
         let attributeTimeout = told(node, item, until: until, query)
         return Entry(
             inode: node.inode, attributes: attributes(of: item, inode: node.inode),

@@ -27,28 +27,39 @@ extension OneGateFileSystem {
             if let revision, known.revision == revision { return known.file }
             if revision == nil, known.made.duration(to: now) < .seconds(1) { return known.file }
         }
-        let text: String =
+        let bytes: [UInt8] =
             switch file {
-            case .status: status(state, now)
-            case .errors: errors.text
-            case .events: events.text
-            case .metrics: metrics.text(gauges: gauges(state, now))
+            case .status: Array(status(state, now).utf8)
+            case .errors: errors.bytes
+            case .events: events.bytes
+            case .metrics: Array(metrics.text(gauges: gauges(state, now)).utf8)
             }
         let stamp = state.newStamp()
         let made = File(
-            content: .bytes(Array(text.utf8)), purpose: .shown, permissions: 0o444, modified: stamp.time,
+            content: .bytes(bytes), purpose: .shown, permissions: 0o444, modified: stamp.time,
             version: stamp.version)
         state.about[file] = MountState.About(file: made, made: now, revision: revision)
         return made
     }
 
-    private func gauges(_ state: MountState, _ now: ContinuousClock.Instant) -> [(name: String, help: String, value: Double)] {
+    private func gauges(_ state: MountState, _ now: ContinuousClock.Instant) -> [(
+        name: String, help: String, value: Double
+    )] {
         [
             ("onegatefs_inodes", "Files and folders that the kernel knows.", Double(state.inodes.count)),
             ("onegatefs_open_handles", "Open files and folders.", Double(state.handles.count)),
-            ("onegatefs_requests_under_way", "Requests under way to the server.", Double(state.flights.count)),
-            ("onegatefs_own_vm_age_seconds", "Age of what is known of this VM; -1: nothing.", age(state.cache.machines[own]?.asked, now) ?? -1),
-            ("onegatefs_service_age_seconds", "Age of what is known of the service; -1: nothing.", age(state.cache.service.asked, now) ?? -1),
+            (
+                "onegatefs_requests_under_way", "Requests under way to the server.",
+                Double(state.flights.count)
+            ),
+            (
+                "onegatefs_own_vm_age_seconds", "Age of what is known of this VM; -1: nothing.",
+                age(state.cache.machines[own]?.asked, now) ?? -1
+            ),
+            (
+                "onegatefs_service_age_seconds", "Age of what is known of the service; -1: nothing.",
+                age(state.cache.service.asked, now) ?? -1
+            ),
         ]
     }
 
@@ -70,7 +81,8 @@ extension OneGateFileSystem {
         ]
         let contact = metrics.lastContact
         lines.append("last answer: \(contact.answer.map(Clock.text) ?? "none yet")")
-        lines.append("last failure: \(contact.failure.map { "\(Clock.text($0.time)) \($0.words)" } ?? "none")")
+        lines.append(
+            "last failure: \(contact.failure.map { "\(Clock.text($0.time)) \($0.words)" } ?? "none")")
         lines.append("this VM: \(ago(state.cache.machines[own]?.asked))")
         switch state.cache.service.knowledge {
         case .present(let service):
@@ -79,7 +91,8 @@ extension OneGateFileSystem {
         case .unknown: lines.append("service: not asked yet")
         }
         switch state.cache.router.knowledge {
-        case .present(let router): lines.append("virtual router: \(router.machines.count) VMs, \(ago(state.cache.router.asked))")
+        case .present(let router):
+            lines.append("virtual router: \(router.machines.count) VMs, \(ago(state.cache.router.asked))")
         case .absent: lines.append("virtual router: none")
         case .unknown: lines.append("virtual router: not asked yet")
         }

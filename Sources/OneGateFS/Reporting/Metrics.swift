@@ -75,7 +75,9 @@ public final class Metrics: Sendable {
             "# HELP onegatefs_requests_total Requests to the OneGate server.",
             "# TYPE onegatefs_requests_total counter",
         ]
-        for (key, count) in state.requests.sorted(by: { ($0.key.kind, $0.key.outcome) < ($1.key.kind, $1.key.outcome) }) {
+        for (key, count) in state.requests.sorted(by: {
+            ($0.key.kind, $0.key.outcome) < ($1.key.kind, $1.key.outcome)
+        }) {
             lines.append("onegatefs_requests_total{kind=\"\(key.kind)\",status=\"\(key.outcome)\"} \(count)")
         }
         lines += [
@@ -102,14 +104,19 @@ public final class Metrics: Sendable {
         }
         for (name, operation) in counts.sorted(by: { $0.key < $1.key }) {
             let failed = operation.failures.values.reduce(0, +)
-            lines.append("onegatefs_operations_total{operation=\"\(name)\",errno=\"\"} \(operation.count - failed)")
+            lines.append(
+                "onegatefs_operations_total{operation=\"\(name)\",errno=\"\"} \(operation.count - failed)")
             for (errno, count) in operation.failures.sorted(by: { $0.key < $1.key }) {
                 lines.append(
-                    "onegatefs_operations_total{operation=\"\(name)\",errno=\"\(Errno(rawValue: errno).name)\"} \(count)")
+                    "onegatefs_operations_total{operation=\"\(name)\",errno=\"\(Errno(rawValue: errno).name)\"} \(count)"
+                )
             }
         }
         for gauge in gauges {
-            lines += ["# HELP \(gauge.name) \(gauge.help)", "# TYPE \(gauge.name) gauge", "\(gauge.name) \(gauge.value)"]
+            lines += [
+                "# HELP \(gauge.name) \(gauge.help)", "# TYPE \(gauge.name) gauge",
+                "\(gauge.name) \(gauge.value)",
+            ]
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -38,6 +38,15 @@ struct Cache {
     struct Query: Sendable {
         let arrival: ContinuousClock.Instant
         var failures: [Source: Failure] = [:]
+        /// Whether our own thread asks, while it makes events: any age will do, and nothing is asked for.
+        var isOurs = false
+
+        /// A question of our own thread.
+        static var ours: Query {
+            var query = Query(arrival: .now)
+            query.isOurs = true
+            return query
+        }
     }
 
     /// An answer, or what is missing for it.
@@ -207,13 +216,23 @@ struct Cache {
 
     /// Whether a VM says that it is in a service.
     static func namesService(_ tree: Directory) -> Bool {
-        guard let file = tree.directory(VirtualMachineTree.userTemplate)?.file("SERVICE_ID") else { return false }
+        guard let file = tree.directory(VirtualMachineTree.userTemplate)?.file("SERVICE_ID") else {
+            return false
+        }
         return !file.value.isEmpty
     }
 
     // MARK: Age
 
     private func fresh<Value>(_ slot: Slot<Value>, _ source: Source, _ query: Query) -> Answer<Value>? {
+        if query.isOurs {
+            switch slot.knowledge {
+            case .present(let value):
+                return .known(value, until: slot.asked.map { $0 + self.ttl(of: source) } ?? query.arrival)
+            case .absent: return .absent
+            case .unknown: return nil
+            }
+        }
         let ttl = ttl(of: source)
         guard slot.isKnown(since: query.arrival - ttl), let asked = slot.asked else { return nil }
         switch slot.knowledge {
@@ -247,11 +266,15 @@ struct Cache {
         return (taken, before)
     }
 
-    mutating func learn(service knowledge: Slot<ServiceSnapshot>.Knowledge, asked: ContinuousClock.Instant) -> Bool {
+    mutating func learn(service knowledge: Slot<ServiceSnapshot>.Knowledge, asked: ContinuousClock.Instant)
+        -> Bool
+    {
         service.learn(knowledge, asked: asked)
     }
 
-    mutating func learn(router knowledge: Slot<RouterSnapshot>.Knowledge, asked: ContinuousClock.Instant) -> Bool {
+    mutating func learn(router knowledge: Slot<RouterSnapshot>.Knowledge, asked: ContinuousClock.Instant)
+        -> Bool
+    {
         router.learn(knowledge, asked: asked)
     }
 

@@ -6,7 +6,8 @@ extension OneGateFileSystem {
     /// Asks a source, or joins whoever asks it already, if that answer is new enough for a question that
     /// came at `arrival`. `waiter` is called from another thread when the answer is in the cache, or
     /// with the reason why it is not.
-    func fetch(_ source: Source, arrival: ContinuousClock.Instant, waiter: @escaping MountState.Flight.Waiter) {
+    func fetch(_ source: Source, arrival: ContinuousClock.Instant, waiter: @escaping MountState.Flight.Waiter)
+    {
         let begin: Bool = state.withLock { state in
             if case .settled(let id) = source {
                 guard let queue = state.queues[id], queue.unawaited > 0 else { return true }
@@ -35,11 +36,14 @@ extension OneGateFileSystem {
         while true {
             let started = state.withLock { $0.flights[source]?.started } ?? .now
             var failure: Failure?
+            let seen = state.withLock { $0.changesSeen }
             do {
                 try await learn(source, asked: started)
             } catch {
                 failure = error
             }
+            let changed = state.withLock { $0.changesSeen } != seen
+            noteAnswer(source, asked: started, failed: failure != nil, changed: changed)
             let (waiters, again): ([MountState.Flight.Waiter], Bool) = state.withLock { state in
                 guard let flight = state.flights[source] else { return ([], false) }
                 if flight.next.isEmpty {
@@ -115,7 +119,10 @@ extension OneGateFileSystem {
         let changes: [TreeChange] = state.withLock { state in
             let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
             guard taken, before != nil else { return [] }
-            return [TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))]
+            return [
+                TreeChange(
+                    path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
+            ]
         }
         publish(changes)
     }
@@ -155,7 +162,10 @@ extension OneGateFileSystem {
     /// Takes in a service with all its VMs.
     private func take(_ service: Service, body: [UInt8], asked: ContinuousClock.Instant) throws(Failure) {
         let (previous, stamp, restricted, before) = state.withLock { state in
-            (state.cache.service.value, state.newStamp(), state.restricted, state.cache.machines.compactMapValues(\.value))
+            (
+                state.cache.service.value, state.newStamp(), state.restricted,
+                state.cache.machines.compactMapValues(\.value)
+            )
         }
         var trees: [Int: Directory] = [:]
         for member in service.roles.flatMap(\.members) {
@@ -187,7 +197,9 @@ extension OneGateFileSystem {
 
     /// `Service 3 not found` is also what the server says while OneFlow is down. Only when this VM
     /// names no service any more is it gone.
-    private func learnMissingService(_ error: OneGateError, asked: ContinuousClock.Instant) async throws(Failure) {
+    private func learnMissingService(_ error: OneGateError, asked: ContinuousClock.Instant)
+        async throws(Failure)
+    {
         try await learnOwn(asked: .now)
         let namesService = state.withLock { $0.cache.machines[own]?.value.map(Cache.namesService) ?? false }
         guard !namesService else { throw Failure(error).explained(.io, Failure.oneFlowDown(error.words)) }
@@ -215,7 +227,9 @@ extension OneGateFileSystem {
             let came = snapshot.members.subtracting(before?.members ?? snapshot.members)
             return TreeChange.between(before?.directory, snapshot.directory, at: ["service"])
                 + gone(left, &state, asked: asked)
-                + came.sorted().map { TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil)) }
+                + came.sorted().map {
+                    TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil))
+                }
         }
         publish(changes)
     }
@@ -227,7 +241,8 @@ extension OneGateFileSystem {
         machines.subtracting([own]).sorted().compactMap { id in
             let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
             guard taken else { return nil }
-            return TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
+            return TreeChange(
+                path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
         }
     }
 
@@ -284,7 +299,9 @@ extension OneGateFileSystem {
                 : File(
                     content: .bytes(bytes), purpose: .shown, permissions: 0o444, modified: stamp.time,
                     version: stamp.version)
-            guard let file, state.cache.learn(extendedNetwork: id, .present(file), asked: asked) else { return [] }
+            guard let file, state.cache.learn(extendedNetwork: id, .present(file), asked: asked) else {
+                return []
+            }
             guard let before, before.version != file.version else { return [] }
             let path: [FileName] = ["vnet", Name.file(for: String(id)), "extended.json"]
             return [TreeChange(path: path, kind: .changed(before, file))]

@@ -17,7 +17,8 @@ enum ControlText {
         let width = (lines.map { $0.usage.utf8.count }.max() ?? 0) + 2
         return Array(
             lines.map { line in
-                line.usage + String(repeating: " ", count: width - line.usage.utf8.count) + line.summary + "\n"
+                line.usage + String(repeating: " ", count: width - line.usage.utf8.count) + line.summary
+                    + "\n"
             }.joined().utf8)
     }
 }

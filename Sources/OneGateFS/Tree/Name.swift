@@ -53,17 +53,21 @@ public enum Name {
         guard !isAttribute(name), name.bytes.count <= lengthLimit, let first = name.bytes.first,
             let last = name.bytes.last
         else { return false }
-        if first == UInt8(ascii: ".") || first == UInt8(ascii: "#") || first == UInt8(ascii: ",") { return true }
+        if first == UInt8(ascii: ".") || first == UInt8(ascii: "#") || first == UInt8(ascii: ",") {
+            return true
+        }
         if last == UInt8(ascii: "~") || last == UInt8(ascii: "#") { return true }
         guard let text = name.string else { return false }
         if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
             return true  // vim probes with 4913, and counts on from there while such a file exists.
         }
-        for prefix in ["tmp", "sed", "XX", "patch", "po", "pp", "pi", "pr", "cptmp", "install."] where text.hasPrefix(prefix) {
+        for prefix in ["tmp", "sed", "XX", "patch", "po", "pp", "pi", "pr", "cptmp", "install."]
+        where text.hasPrefix(prefix) {
             return true
         }
         for suffix in [
-            ".tmp", ".temp", ".bak", ".swp", ".swo", ".swx", ".swpx", ".orig", ".rej", ".new", ".old", ".part",
+            ".tmp", ".temp", ".bak", ".swp", ".swo", ".swx", ".swpx", ".orig", ".rej", ".new", ".old",
+            ".part",
             ".partial", ".backup", ".save", ".dpkg-tmp",
         ] where text.hasSuffix(suffix) {
             return true

@@ -117,6 +117,7 @@ struct TreeBuilder {
         }
         let sameNames = previous.map { !renamed && $0.items.count == items.count } ?? false
         return Directory(
-            items: items, purpose: purpose, modified: sameNames ? previous?.modified ?? stamp.time : stamp.time)
+            items: items, purpose: purpose,
+            modified: sameNames ? previous?.modified ?? stamp.time : stamp.time)
     }
 }

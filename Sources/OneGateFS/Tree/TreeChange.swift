@@ -28,7 +28,9 @@ struct TreeChange: Sendable {
             switch (before[name], item) {
             case (nil, _): changes.append(TreeChange(path: path, kind: .added(item)))
             case (.file(let old)?, .file(let new)):
-                if old.version != new.version { changes.append(TreeChange(path: path, kind: .changed(old, new))) }
+                if old.version != new.version {
+                    changes.append(TreeChange(path: path, kind: .changed(old, new)))
+                }
             case (.directory(let old)?, .directory(let new)):
                 changes += between(old, new, at: path)
             case (.link(let old)?, .link(let new)) where old.target == new.target: break

@@ -15,7 +15,8 @@ enum VirtualMachineTree {
         _ machine: VirtualMachine, previous: Directory?, stamp: Stamp, restricted: Set<String>
     ) -> Directory {
         let twin = Array((machine.json.prettyPrinted + "\n").utf8)
-        if let previous, let file = previous.file("vm.json"), case .bytes(let before) = file.content, before == twin,
+        if let previous, let file = previous.file("vm.json"), case .bytes(let before) = file.content,
+            before == twin,
             restrictedNames(previous, restricted: restricted)
         {
             return previous

@@ -22,5 +22,7 @@ enum VirtualRouterTree {
 /// Elements of routers and networks that are containers, also when they are empty and the server
 /// sends the `{}` of an empty element for them.
 enum NetworkContainers {
-    static let names: Set<String> = ["TEMPLATE", "AR_POOL", "AR", "LEASES", "LEASE", "VROUTERS", "VMS", "NIC"]
+    static let names: Set<String> = [
+        "TEMPLATE", "AR_POOL", "AR", "LEASES", "LEASE", "VROUTERS", "VMS", "NIC",
+    ]
 }

@@ -11,17 +11,21 @@ final class Notifier: Sendable {
 
     private struct State {
         var session: Session?
+        var mountPoint: [UInt8] = []
         var jobs: [Job] = []
         var isStopped = false
-        var thread: Int32?
     }
 
     private let state = Mutex(State())
+    private let threadID = Atomic<Int32>(0)
     private let wakeUp = DispatchSemaphore(value: 0)
 
     /// Starts the thread.
-    func start(_ session: Session) throws(Errno) {
-        state.withLock { $0.session = session }
+    func start(_ session: Session, mountPoint: String) throws(Errno) {
+        state.withLock { state in
+            state.session = session
+            state.mountPoint = Array(mountPoint.utf8)
+        }
         try SystemThread(name: "notifier") { [self] in run() }.detach()
     }
 
@@ -36,7 +40,10 @@ final class Notifier: Sendable {
     }
 
     /// The thread's id, as requests of its own have it in their context.
-    var thread: Int32? { state.withLock { $0.thread } }
+    var thread: Int32 { threadID.load(ordering: .relaxed) }
+
+    /// Where our own mount is.
+    var mountPoint: [UInt8] { state.withLock { $0.mountPoint } }
 
     /// Has something done.
     func perform(_ job: @escaping Job) {
@@ -59,8 +66,7 @@ final class Notifier: Sendable {
     }
 
     private func run() {
-        let thread = SystemThread.currentID
-        state.withLock { $0.thread = thread }
+        threadID.store(SystemThread.currentID, ordering: .relaxed)
         while true {
             wakeUp.wait()
             let (jobs, session, isStopped) = state.withLock { state in

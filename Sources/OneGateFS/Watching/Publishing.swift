@@ -6,12 +6,19 @@ extension OneGateFileSystem {
     func publish(_ changes: [TreeChange]) {
         guard !changes.isEmpty else { return }
         let news: [TreeChange] = state.withLock { state in
-            changes.filter { change in
+            state.changesSeen += 1
+            return changes.filter { change in
                 invalidate(change, state)
                 return !isOurs(change, state)
             }
         }
-        for change in news { events.append(change, time: Clock.now) }
+        guard !news.isEmpty else { return }
+        let now = Clock.now
+        for change in news where EventLine.isNeeded(change) {
+            events.append(EventLine.line(change, time: now))
+        }
+        for change in news where isWatchable(change) { deliver(change) }
+        deliver(.events)
     }
 
     /// The kernel may not go on believing what is no longer so.
@@ -22,6 +29,11 @@ extension OneGateFileSystem {
         case .removed: if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
         case .added: break
         }
+    }
+
+    /// Whether the kernel knows a path or its folder, so that somebody may be watching.
+    private func isWatchable(_ change: TreeChange) -> Bool {
+        options.watchInterval > .zero && state.withLock { node(at: Array(change.path.dropLast()), $0) != nil }
     }
 
     /// The node of a path, if the kernel knows it.

@@ -56,7 +56,8 @@ enum Command: Sendable, Equatable {
     }
 
     private static func number(_ text: String) throws(SyntaxError) -> Int {
-        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = Int(text)
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let number = Int(text)
         else { throw SyntaxError(words: "not a number of VMs: \(text)") }
         return number
     }

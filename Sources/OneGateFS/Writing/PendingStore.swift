@@ -10,7 +10,8 @@ struct PendingStore: Sendable {
 extension OneGateFileSystem {
     /// What the last close of a handle has to store, if anything.
     func storeAtRelease(_ number: UInt64, _ state: inout MountState) -> PendingStore? {
-        guard case .writing(var writing)? = state.handles[number], case .attribute(let place) = writing.target,
+        guard case .writing(var writing)? = state.handles[number],
+            case .attribute(let place) = writing.target,
             let node = state.inodes[writing.inode]
         else { return nil }
         guard case .publish(let content, let appended) = writing.session.release() else { return nil }

@@ -36,7 +36,8 @@ extension OneGateFileSystem {
 
     /// The server does not always say why the core refused: then what is known is said.
     private func explained(_ failure: Failure, _ action: Action, _ machine: Int) async -> Failure {
-        guard failure.status == 500, let tree = try? await current(machine), let file = tree.file("STATE") else {
+        guard failure.status == 500, let tree = try? await current(machine), let file = tree.file("STATE")
+        else {
             return failure
         }
         let state = String(decoding: file.value, as: UTF8.self)

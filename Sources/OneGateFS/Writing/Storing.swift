@@ -85,7 +85,8 @@ extension OneGateFileSystem {
     }
 
     /// Stores attributes of a VM with one request, and reads them back.
-    func update(_ attributes: [(name: String, value: AttributeValue)], of machine: Int) async throws(Failure) {
+    func update(_ attributes: [(name: String, value: AttributeValue)], of machine: Int) async throws(Failure)
+    {
         do {
             try await client.update(vm: machine == own ? nil : machine, attributes)
         } catch let error as ValueError {
@@ -118,7 +119,8 @@ extension OneGateFileSystem {
             return stored
         } catch {
             let failure = Failure(error)
-            throw failure.explained(nil, "the change was accepted but could not be read back: \(failure.words)")
+            throw failure.explained(
+                nil, "the change was accepted but could not be read back: \(failure.words)")
         }
     }
 
@@ -156,7 +158,9 @@ extension OneGateFileSystem {
         guard options.verify else { return }
         let stored = try await readBack(place.machine).userTemplate[place.name]
         let isThere = place.key.map { stored?[$0] != nil } ?? (stored != nil)
-        if isThere { throw Failure(.io, "the server took the erasing of \(place.erasable), but it is still there") }
+        if isThere {
+            throw Failure(.io, "the server took the erasing of \(place.erasable), but it is still there")
+        }
     }
 }
 

@@ -76,7 +76,9 @@ enum UpdateLines {
         while index < scalars.endIndex {
             let scalar = scalars[index]
             if scalar == "\"" { return (String(text), scalars[(index + 1)...]) }
-            if scalar == "\\", index + 1 < scalars.endIndex, scalars[index + 1] == "\"" || scalars[index + 1] == "\\" {
+            if scalar == "\\", index + 1 < scalars.endIndex,
+                scalars[index + 1] == "\"" || scalars[index + 1] == "\\"
+            {
                 index += 1
                 text.append(scalars[index])
             } else {
@@ -131,8 +133,12 @@ extension String {
     /// The text without blanks and tabs at its ends.
     var trimmedBlanks: String {
         var scalars = Substring(self)
-        while let first = scalars.unicodeScalars.first, first == " " || first == "\t" { scalars.unicodeScalars.removeFirst() }
-        while let last = scalars.unicodeScalars.last, last == " " || last == "\t" { scalars.unicodeScalars.removeLast() }
+        while let first = scalars.unicodeScalars.first, first == " " || first == "\t" {
+            scalars.unicodeScalars.removeFirst()
+        }
+        while let last = scalars.unicodeScalars.last, last == " " || last == "\t" {
+            scalars.unicodeScalars.removeLast()
+        }
         return String(scalars)
     }
 }

@@ -42,7 +42,8 @@ enum ValueCheck {
             end.removeLast()
             cut += 1
         }
-        while let last = end.last, last == 0x20 || last == 0x0A || last == 0x09 || last == UInt8(ascii: "\\") {
+        while let last = end.last, last == 0x20 || last == 0x0A || last == 0x09 || last == UInt8(ascii: "\\")
+        {
             end.removeLast()
         }
         return problem(with: Array(end)) == nil

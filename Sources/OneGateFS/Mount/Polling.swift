@@ -1,0 +1,41 @@
+import FUSE
+
+/// poll(2) on files, as sysfs has it: readable at any time, and POLLPRI and POLLERR when there is another
+/// version than the one that was opened. It is what a read from the beginning gives then.
+extension OneGateFileSystem {
+    public func poll(
+        _ request: consuming Request, inode: Inode, file: OpenFile, events: PollEvents, handle: PollHandle?
+    ) {
+        let always: PollEvents = [.readable, .normalReadable, .writable, .normalWritable]
+        let ready: PollEvents = state.withLock { state in
+            guard case .reading(var reading)? = state.handles[file.handle], let node = state.inodes[inode]
+            else {
+                return always
+            }
+            if case .known(.file(let current), _) = resolve(node, &state, .ours),
+                current.version != reading.file.version
+            {
+                reading.file = current
+                reading.text = if case .deferred(let text) = current.content { text.text } else { nil }
+                reading.isNews = true
+                // The page cache was told to forget; who reads on gets the version that poll told of.
+                if reading.cached { node.cachedVersion = current.version }
+            }
+            if let handle { reading.poll = handle }
+            state.handles[file.handle] = .reading(reading)
+            return reading.isNews
+                ? [.readable, .normalReadable, .priority, .error] : [.readable, .normalReadable]
+        }
+        request.answer(.poll(ready))
+    }
+
+    /// Wakes whoever waits in poll(2) for a file.
+    func wakePollers(of inode: Inode) {
+        let handles: [PollHandle] = state.withLock { state in
+            state.handles.values.compactMap { handle in
+                if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
+            }
+        }
+        for handle in handles { handle.notify() }
+    }
+}

@@ -74,7 +74,7 @@ extension OneGateFileSystem {
         return .reply(.open(OpenReply(handle: handle, directIO: true)), handle: handle)
     }
 
-    public func create(
+    func create(
         _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16, flags: OpenFlags
     ) {
         guard !options.readOnly else {
@@ -135,7 +135,7 @@ extension OneGateFileSystem {
         case perform(Command, machine: Int?, role: String?)
     }
 
-    public func write(
+    func write(
         _ request: consuming Request, inode: Inode, file: OpenFile, data: UnsafeRawBufferPointer,
         offset: Int64
     ) {
@@ -297,11 +297,11 @@ extension OneGateFileSystem {
 
     // MARK: Truncating and closing
 
-    public func flush(_ request: consuming Request, inode: Inode, file: OpenFile) {
+    func flush(_ request: consuming Request, inode: Inode, file: OpenFile) {
         settle(request, inode, file.handle, "close", .ok) { $0.flush() }
     }
 
-    public func sync(_ request: consuming Request, inode: Inode, file: OpenFile, dataOnly: Bool) {
+    func sync(_ request: consuming Request, inode: Inode, file: OpenFile, dataOnly: Bool) {
         settle(request, inode, file.handle, "fsync", .ok) { $0.flush() }
     }
 
@@ -338,7 +338,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func setAttributes(
+    func setAttributes(
         _ request: consuming Request, inode: Inode, changes: AttributeChanges, file: OpenFile?
     ) {
         if isOurs(request.context) { return answerOurs(changed: request, inode) }

@@ -50,7 +50,7 @@ extension OneGateFileSystem {
 
     // MARK: Making
 
-    public func makeNode(
+    func makeNode(
         _ request: consuming Request, parent: Inode, name: FileName, kind: FileKind, permissions: UInt16,
         device: UInt64
     ) {
@@ -108,7 +108,7 @@ extension OneGateFileSystem {
         if !deferred.answer(.entry(entry)) { takeBack([entry.inode], nil) }
     }
 
-    public func makeDirectory(
+    func makeDirectory(
         _ request: consuming Request, parent: Inode, name: FileName, permissions: UInt16
     ) {
         if isOurs(request.context) { return answerOurs(made: request, parent, name) }
@@ -146,12 +146,12 @@ extension OneGateFileSystem {
         }
     }
 
-    public func symbolicLink(_ request: consuming Request, target: [UInt8], parent: Inode, name: FileName) {
+    func symbolicLink(_ request: consuming Request, target: [UInt8], parent: Inode, name: FileName) {
         if isOurs(request.context) { return answerOurs(made: request, parent, name) }
         request.answer(.error(.notPermitted))
     }
 
-    public func link(_ request: consuming Request, inode: Inode, newParent: Inode, newName: FileName) {
+    func link(_ request: consuming Request, inode: Inode, newParent: Inode, newName: FileName) {
         request.answer(.error(.notPermitted))
     }
 
@@ -206,7 +206,7 @@ extension OneGateFileSystem {
         .failed(Failure(.notPermitted, "OneGate only shows this; it cannot be removed"))
     }
 
-    public func unlink(_ request: consuming Request, parent: Inode, name: FileName) {
+    func unlink(_ request: consuming Request, parent: Inode, name: FileName) {
         remove(request, parent, name, "unlink") { [self] removable throws(Failure) in
             switch removable {
             case .scratch(let inode, _): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
@@ -226,7 +226,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
+    func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
         remove(request, parent, name, "rmdir") { [self] removable throws(Failure) in
             switch removable {
             case .begunVector(let inode): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
@@ -274,7 +274,7 @@ extension OneGateFileSystem {
 
     // MARK: Renaming
 
-    public func rename(
+    func rename(
         _ request: consuming Request, parent: Inode, name: FileName, newParent: Inode, newName: FileName,
         flags: RenameFlags
     ) {

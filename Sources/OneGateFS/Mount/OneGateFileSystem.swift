@@ -6,7 +6,7 @@ import Synchronization
 
 /// OneGate as a file system. What a path means is in `Tree`, where the data comes from in `Snapshots`,
 /// what a write does in `Writing`, how changes get out in `Watching`; this type joins them to FUSE.
-public final class OneGateFileSystem: FileSystem {
+final class OneGateFileSystem: FileSystem {
     let client: Client
     let options: FileSystemOptions
     let logger: Logger
@@ -26,7 +26,7 @@ public final class OneGateFileSystem: FileSystem {
     ///   - metrics: where requests are counted; the client reports them there.
     ///   - logger: gets a line for every failure.
     ///   - onReady: called once, when the kernel has greeted.
-    public init(
+    init(
         client: Client, options: FileSystemOptions, metrics: Metrics, logger: Logger,
         onReady: @escaping @Sendable () -> Void = {}
     ) {
@@ -47,7 +47,7 @@ public final class OneGateFileSystem: FileSystem {
     }
 
     /// Agrees with the kernel on how they work together.
-    public func initialize(_ connection: inout Connection) {
+    func initialize(_ connection: inout Connection) {
         // O_TRUNC comes with OPEN, so that it publishes nothing by itself.
         connection.wanted.insert([.atomicTruncate, .readdirplus, .parallelDirectoryOperations])
         // What the page cache holds is told to be old when it is.

@@ -3,7 +3,7 @@ import FUSE
 /// poll(2) on files, as sysfs has it: readable at any time, and POLLPRI and POLLERR when there is another
 /// version than the one that was opened. It is what a read from the beginning gives then.
 extension OneGateFileSystem {
-    public func poll(
+    func poll(
         _ request: consuming Request, inode: Inode, file: OpenFile, events: PollEvents, handle: PollHandle?
     ) {
         let always: PollEvents = [.readable, .normalReadable, .writable, .normalWritable]

@@ -5,7 +5,7 @@ extension OneGateFileSystem {
     /// Values up to this size live in the kernel's page cache; what is longer is read from us.
     static let cachedSizeLimit = 4096
 
-    public func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
+    func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
         serve(request, "lookup") { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch child(name, of: folder, &state, query) {
@@ -20,7 +20,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func forget(_ inode: Inode, count: UInt64) {
+    func forget(_ inode: Inode, count: UInt64) {
         state.withLock { forget(inode, count: count, &$0) }
     }
 
@@ -31,7 +31,7 @@ extension OneGateFileSystem {
         if wasHeld { forgotten() }
     }
 
-    public func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
+    func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
         serve(request, "getattr") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             // The kernel asks with the open file when that is what it reads: it gets the open's own version.
@@ -72,7 +72,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func readLink(_ request: consuming Request, inode: Inode) {
+    func readLink(_ request: consuming Request, inode: Inode) {
         serve(request, "readlink") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch resolve(node, &state, query) {
@@ -85,7 +85,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func open(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+    func open(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
         guard flags.accessMode == .readOnly else {
             return openForWriting(request, inode: inode, flags: flags)
         }
@@ -133,7 +133,7 @@ extension OneGateFileSystem {
         return .reply(.open(reply), handle: reply.handle)
     }
 
-    public func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
+    func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
         let bytes: [UInt8]? = state.withLock { state in
             switch state.handles[file.handle] {
             case .reading(var reading):
@@ -174,7 +174,7 @@ extension OneGateFileSystem {
     /// What a log says now.
     private func live(_ file: AboutFile) -> [UInt8] { file == .errors ? errors.bytes : events.bytes }
 
-    public func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
+    func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
         let pending: PendingStore? = state.withLock { state in
             let pending = storeAtRelease(file.handle, &state)
             close(file.handle, &state)
@@ -200,7 +200,7 @@ extension OneGateFileSystem {
 
     // MARK: Folders
 
-    public func openDirectory(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+    func openDirectory(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
         serve(request, "opendir") { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch names(in: node, &state, query) {
@@ -270,7 +270,7 @@ extension OneGateFileSystem {
         }
     }
 
-    public func readDirectory(
+    func readDirectory(
         _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
     ) {
         let answer: Reply = state.withLock { state in
@@ -291,7 +291,7 @@ extension OneGateFileSystem {
         request.answer(answer)
     }
 
-    public func readDirectoryPlus(
+    func readDirectoryPlus(
         _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
     ) {
         // What a name means may have to be asked for again by now: then only the name is given, and the
@@ -329,12 +329,12 @@ extension OneGateFileSystem {
         if !request.answer(answer) { takeBack(lookups, nil) }
     }
 
-    public func releaseDirectory(_ request: consuming Request, inode: Inode, file: OpenFile) {
+    func releaseDirectory(_ request: consuming Request, inode: Inode, file: OpenFile) {
         state.withLock { close(file.handle, &$0) }
         request.answer(.ok)
     }
 
-    public func statistics(_ request: consuming Request, inode: Inode) {
+    func statistics(_ request: consuming Request, inode: Inode) {
         // There is no space to run out of; `df` wants to see a file system all the same.
         let files = state.withLock { UInt64($0.inodes.count) }
         var statistics = FileSystemStatistics()

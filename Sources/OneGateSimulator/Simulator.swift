@@ -19,12 +19,12 @@ public final class Simulator: Sendable {
     /// a moment, so call it on a thread that may.
     ///
     /// - Parameter port: 0 for any that is free.
-    /// - Throws: NIO's error when the port cannot be had.
+    /// - Throws: an error that says why the port cannot be had.
     public init(cloud: Cloud, port: Int = 0, dialect: Dialect = .current) throws {
         self.cloud = cloud
         self.dialect = dialect
-        engine = Engine(cloud: cloud, dialect: dialect)
-        _ = try engine.listen(port: port).wait()
+        engine = try Engine(cloud: cloud, dialect: dialect, port: port)
+        _ = try engine.listen().wait()
         self.port = engine.port
         cloud.setEndpoint("http://127.0.0.1:\(self.port)")
     }
@@ -37,10 +37,10 @@ public final class Simulator: Sendable {
     /// Refuses connections from now on, and closes those that there are. Blocks until it is done.
     public func stop() { try? engine.close().wait() }
 
-    /// Listens again, on the same port.
+    /// Listens again, on the same port, which nobody else was given meanwhile.
     ///
-    /// - Throws: NIO's error when the port cannot be had.
-    public func restart() throws { _ = try engine.listen(port: port).wait() }
+    /// - Throws: NIO's error when it cannot listen.
+    public func restart() throws { _ = try engine.listen().wait() }
 
     /// Closes the connections that there are, and goes on listening. Blocks until it is done.
     public func closeConnections() { try? engine.closeConnections().wait() }

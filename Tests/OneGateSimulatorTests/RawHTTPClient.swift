@@ -62,8 +62,13 @@ final class RawHTTPClient {
         if !headers.contains(where: { $0.0.lowercased() == "host" }) { text += "Host: 127.0.0.1:\(port)\r\n" }
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Length: \(body.count)\r\n" }
-        try write(Array((text + "\r\n").utf8) + (body ?? []))
-        return try response(to: method)
+        do {
+            try write(Array((text + "\r\n").utf8) + (body ?? []))
+            return try response(to: method)
+        } catch {
+            disconnect()
+            throw error
+        }
     }
 
     func write(_ bytes: [UInt8]) throws {

@@ -87,7 +87,7 @@ extension OneGateFileSystem {
             case .known(let place, _): return created(name, place, folder, flags, &state, query)
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure, parent)
+            case .failed(let failure): return .failed(failure, parent, name)
             }
         }
     }

@@ -130,7 +130,7 @@ extension OneGateFileSystem {
                     return .failed(
                         Failure(
                             .invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"),
-                        parent)
+                        parent, name)
                 }
                 let node = state.inodes.node(name, of: folder, kind: .inner)
                 if state.overlays[node.inode] != nil { return .error(.exists) }
@@ -141,7 +141,7 @@ extension OneGateFileSystem {
             case .known: return .error(.notDirectory)
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure, parent)
+            case .failed(let failure): return .failed(failure, parent, name)
             }
         }
     }

@@ -69,7 +69,7 @@ final class OneGateFileSystem: FileSystem {
         /// Something has to be asked for first; then the attempt is made again.
         case needs(Source)
         /// It cannot be done: a failure that is worth a line in the log.
-        case failed(Failure, Inode?)
+        case failed(Failure, Inode?, FileName? = nil)
 
         /// An errno that is an ordinary answer.
         static func error(_ errno: Errno) -> Outcome { .reply(.error(errno)) }
@@ -89,8 +89,8 @@ final class OneGateFileSystem: FileSystem {
         case .reply(let reply, let lookups, let handle):
             metrics.count(operation, reply)
             if !request.answer(reply) { takeBack(lookups, handle) }
-        case .failed(let failure, let inode):
-            report(failure, inode, operation)
+        case .failed(let failure, let inode, let name):
+            report(failure, inode, name, operation)
             request.answer(.error(failure.errno))
         case .needs where query.isOurs:
             request.answer(.error(.noEntry))
@@ -122,13 +122,13 @@ final class OneGateFileSystem: FileSystem {
         case .reply(let reply, let lookups, let handle):
             metrics.count(operation, reply)
             if !deferred.answer(reply) { takeBack(lookups, handle) }
-        case .failed(let failure, let inode):
-            report(failure, inode, operation)
+        case .failed(let failure, let inode, let name):
+            report(failure, inode, name, operation)
             deferred.answer(.error(failure.errno))
         case .needs(let source):
             guard left > 0 else {
                 let failure = Failure(.io, "the server's answers are always older than what was asked for")
-                report(failure, nil, operation)
+                report(failure, path: "/", operation)
                 deferred.answer(.error(failure.errno))
                 return
             }
@@ -147,9 +147,9 @@ final class OneGateFileSystem: FileSystem {
     }
 
     /// A line in `.onegatefs/errors` and in the log.
-    func report(_ failure: Failure, _ inode: Inode?, _ operation: StaticString) {
+    func report(_ failure: Failure, _ inode: Inode?, _ name: FileName? = nil, _ operation: StaticString) {
         let path = inode.flatMap { inode in state.withLock { $0.inodes[inode]?.path } } ?? "/"
-        report(failure, path: path, operation)
+        report(failure, path: name.map { path + (path == "/" ? "" : "/") + $0.description } ?? path, operation)
     }
 
     /// A line in `.onegatefs/errors` and in the log.

@@ -15,7 +15,7 @@ extension OneGateFileSystem {
                 return .reply(.entry(entry), lookups: [node.inode])
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure, parent)
+            case .failed(let failure): return .failed(failure, parent, name)
             }
         }
     }
@@ -335,11 +335,8 @@ extension OneGateFileSystem {
     }
 
     func statistics(_ request: consuming Request, inode: Inode) {
-        // There is no space to run out of; `df` wants to see a file system all the same.
-        let files = state.withLock { UInt64($0.inodes.count) }
+        // Like sysfs: nothing that could run out, so nothing that a monitor could find full.
         var statistics = FileSystemStatistics()
-        statistics.blockSize = 4096
-        statistics.files = files
         statistics.longestName = UInt64(Name.lengthLimit)
         request.answer(.statistics(statistics))
     }

@@ -75,12 +75,19 @@ struct AdminRoutes {
             for _ in 0..<max(body["add"]?.integer ?? 0, 0) { cloud.addVM(service: number, role: parts[3]) }
             return .array(cloud.machines(service: number, role: parts[3]).map { .number("\($0)") })
         case ("DELETE", "services", 2): if let number { cloud.removeService(number) }
-        case ("POST", "refuse", 1): engine.refuse(for: TimeAmount(seconds(body) ?? .seconds(1)))
-        case ("POST", "disconnect", 1): _ = engine.closeConnections()
+        case ("POST", "refuse", 1):
+            let time = TimeAmount(seconds(body) ?? .seconds(1))
+            afterAnswering { $0.refuse(for: time) }
+        case ("POST", "disconnect", 1): afterAnswering { _ = $0.closeConnections() }
         case ("POST", "elapse", 1): cloud.elapse(seconds(body) ?? .zero)
         default: return nil
         }
         return .emptyObject
+    }
+
+    /// Does something on the event loop once this request's answer, which is written on it, was sent.
+    private func afterAnswering(_ body: @escaping @Sendable (Engine) -> Void) {
+        engine.group.any().execute { [engine] in body(engine) }
     }
 
     private var endpoint: String { "http://127.0.0.1:\(engine.port)" }

@@ -100,7 +100,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         if let type = response.contentType { headers.add(name: "content-type", value: type) }
         headers.add(name: "x-content-type-options", value: "nosniff")
         if response.status != 204 { headers.add(name: "content-length", value: "\(response.body.count)") }
-        if !request.isKeepAlive { headers.add(name: "connection", value: "close") }
+        if !request.isKeepAlive {
+            headers.add(name: "connection", value: "close")
+        } else if engine.dialect == .v6_10 {
+            headers.add(name: "connection", value: "keep-alive")
+        }
         let head = HTTPResponseHead(
             version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)

@@ -18,10 +18,12 @@ final class Engine: Sendable {
     private struct Sockets: Sendable {
         var listener: (any Channel)?
         var connections: [ObjectIdentifier: any Channel] = [:]
-        var port = 0
     }
 
-    init(cloud: Cloud, dialect: Dialect) {
+    private let reservation: PortReservation
+
+    init(cloud: Cloud, dialect: Dialect, port: Int) throws(PortReservation.Failure) {
+        reservation = try PortReservation(port: port)
         self.cloud = cloud
         self.dialect = dialect
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -33,7 +35,7 @@ final class Engine: Sendable {
         group.shutdownGracefully { _ in }
     }
 
-    var port: Int { sockets.withLock { $0.port } }
+    var port: Int { reservation.port }
 
     /// How long a connection may be idle.
     var idleTimeout: Duration {
@@ -43,8 +45,8 @@ final class Engine: Sendable {
 
     // MARK: Listening
 
-    /// Listens on the loopback interface, on the port of before if there was one.
-    func listen(port: Int) -> EventLoopFuture<any Channel> {
+    /// Listens on the loopback interface.
+    func listen() -> EventLoopFuture<any Channel> {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -58,10 +60,7 @@ final class Engine: Sendable {
             }
             .bind(host: "127.0.0.1", port: port)
             .map { [self] channel in
-                sockets.withLock { sockets in
-                    sockets.listener = channel
-                    sockets.port = channel.localAddress?.port ?? port
-                }
+                sockets.withLock { $0.listener = channel }
                 return channel
             }
     }
@@ -93,9 +92,8 @@ final class Engine: Sendable {
 
     /// Refuses connections for a while.
     func refuse(for time: TimeAmount) {
-        let port = port
         close().whenComplete { [self] _ in
-            _ = group.any().flatScheduleTask(in: time) { [self] in listen(port: port) }
+            _ = group.any().flatScheduleTask(in: time) { [self] in listen() }
         }
     }
 

@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS", "poll-simulation"]),
         .testTarget(
             name: "MountTests",
-            dependencies: ["OneGateFS", "OneGateSimulator", "onegatefs", "onegate-simulator"]),
+            dependencies: ["OneGate", "OneGateSimulator", "onegatefs", "onegate-simulator"]),
     ],
     swiftLanguageModes: [.v6]
 )

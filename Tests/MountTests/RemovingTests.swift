@@ -1,0 +1,143 @@
+import Glibc
+import OneGate
+import OneGateSimulator
+import Testing
+
+@Suite("Removing and renaming", .needsFUSE, .onOwnThread, .timeLimit(.minutes(5)))
+struct RemovingTests {
+    @Test("rm erases an attribute")
+    func remove() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let before = try #require(gate.cloud.userTemplate(vm: 9)?.members)
+        let requests = try gate.requests { try #expect(gate.shell("rm vm/9/USER_TEMPLATE/ACTIVE").succeeded) }
+        #expect(requests.changes.lines == ["PUT /vms/9"])
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == nil)
+        #expect(!gate.exists("vm/9/USER_TEMPLATE/ACTIVE"))
+        #expect(gate.cloud.userTemplate(vm: 9)?.members?.count == before.count - 1)
+    }
+
+    @Test("rm -r erases a vector attribute")
+    func removeVector() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let outcome = try gate.shell("rm -r vm/9/USER_TEMPLATE/BACKUP")
+        #expect(outcome == Child.Outcome(status: 0, output: "", errors: ""))
+        #expect(gate.cloud.attribute(vm: 9, name: "BACKUP") == nil)
+        #expect(!gate.exists("vm/9/USER_TEMPLATE/BACKUP"))
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
+    @Test("rm of what somebody else erased meanwhile is ENOENT")
+    func removeGone() throws {
+        let gate = try MountedGate(options: ["ttl=600"])
+        defer { gate.end() }
+        _ = try gate.text("vm/9/USER_TEMPLATE/ACTIVE")
+        gate.cloud.eraseAttribute(vm: 9, name: "ACTIVE")
+        let outcome = try gate.shell("rm vm/9/USER_TEMPLATE/ACTIVE")
+        #expect(outcome.errors.contains("No such file or directory"), "\(outcome)")
+        #expect(!gate.exists("vm/9/USER_TEMPLATE/ACTIVE"))
+        #expect(try gate.shell("rm -f vm/9/USER_TEMPLATE/ACTIVE").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "HYPERVISOR") == "kvm")
+    }
+
+    @Test("erasing and writing one VM at the same time loses nothing")
+    func removeWhileWriting() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        for number in 0..<20 { gate.cloud.setAttribute(vm: 9, name: "OLD\(number)", value: "x") }
+        let outcome = try gate.shell(
+            """
+            cd vm/9/USER_TEMPLATE
+            for I in $(seq 0 19); do rm OLD$I & (echo $I > NEW$I) & done; wait
+            """)
+        #expect(outcome == Child.Outcome(status: 0, output: "", errors: ""))
+        for number in 0..<20 {
+            #expect(gate.cloud.attribute(vm: 9, name: "OLD\(number)") == nil)
+            #expect(gate.cloud.attribute(vm: 9, name: "NEW\(number)") == .string("\(number)"))
+        }
+    }
+
+    @Test("mv stores the new name, then erases the old one; between VMs too")
+    func rename() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        gate.cloud.setAttribute(vm: 9, name: "A", value: "a,b\nc")
+        var requests = try gate.requests {
+            try #expect(gate.shell("cd vm/9/USER_TEMPLATE && mv A B").succeeded)
+        }
+        #expect(requests.changes.lines == ["PUT /vms/9", "PUT /vms/9"])
+        #expect(gate.cloud.attribute(vm: 9, name: "A") == nil)
+        #expect(gate.cloud.attribute(vm: 9, name: "B") == "a,b\nc")
+        requests = try gate.requests {
+            try #expect(
+                gate.shell("mv vm/9/USER_TEMPLATE/B vm/8/USER_TEMPLATE/C && cat vm/8/USER_TEMPLATE/C").output
+                    == "a,b\nc\n")
+        }
+        #expect(requests.changes.lines == ["PUT /vm", "PUT /vms/9"])
+        #expect(gate.cloud.attribute(vm: 9, name: "B") == nil)
+        #expect(gate.cloud.attribute(vm: 8, name: "C") == "a,b\nc")
+        // Onto an attribute that is there.
+        try #expect(gate.shell("mv vm/8/USER_TEMPLATE/C vm/8/USER_TEMPLATE/HYPERVISOR").succeeded)
+        #expect(gate.cloud.attribute(vm: 8, name: "HYPERVISOR") == "a,b\nc")
+        #expect(try gate.text("vm/8/USER_TEMPLATE/HYPERVISOR") == "a,b\nc\n")
+        #expect(!gate.exists("vm/8/USER_TEMPLATE/C"))
+    }
+
+    @Test("a vector's keys and a vector itself can be renamed")
+    func renameVector() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        try #expect(gate.shell("cd vm/9/USER_TEMPLATE/BACKUP && mv KEY PASSWORD").succeeded)
+        #expect(
+            gate.cloud.attribute(vm: 9, name: "BACKUP") == [
+                "HOST": "backup.example.org", "PASSWORD": "secret",
+            ])
+        try #expect(
+            gate.shell("cd vm/9/USER_TEMPLATE && mv BACKUP ARCHIVE && cat ARCHIVE/PASSWORD").output
+                == "secret\n")
+        #expect(gate.cloud.attribute(vm: 9, name: "BACKUP") == nil)
+        #expect(
+            gate.cloud.attribute(vm: 9, name: "ARCHIVE") == [
+                "HOST": "backup.example.org", "PASSWORD": "secret",
+            ])
+    }
+
+    @Test("a refused mv loses nothing")
+    func refusedRename() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let outcome = try gate.shell("cd vm/9/USER_TEMPLATE && mv ACTIVE SERVICE_ID")
+        #expect(!outcome.succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+        #expect(gate.cloud.attribute(vm: 9, name: "SERVICE_ID") == "3")
+        #expect(try !gate.shell("cd vm/9/USER_TEMPLATE && mv ACTIVE lower").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
+    @Test("what only shows cannot be removed, renamed, written or made")
+    func shown() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        for script in [
+            "rm -f vm/8/STATE", "rm -f vm/8/control", "rmdir vm/8/TEMPLATE", "rm vm/self",
+            "mv vm/8/ID vm/8/XID", "rmdir vm/8",
+            "mkdir vm/99", "mkdir service/roles/new", "rm -f service/roles/slave/CARDINALITY",
+            "ln -s x vm/8/USER_TEMPLATE/LINK",
+            "ln vm/9/USER_TEMPLATE/ACTIVE vm/9/USER_TEMPLATE/HARD", "mkfifo vm/8/USER_TEMPLATE/PIPE",
+            "rm -f .onegatefs/status",
+            "echo 5 > vm/8/ID", "echo x > vm/8/vm.json", "echo x > .onegatefs/errors",
+            "echo x > service/STATE",
+            "echo x > vm/8/TEMPLATE/NIC/0/IP", "mv vm/9/USER_TEMPLATE/ACTIVE vm/9/ACTIVE",
+        ] {
+            let requests = try gate.requests {
+                let outcome = try gate.shell(script)
+                #expect(!outcome.succeeded && outcome.status < 128, "\(script): \(outcome)")
+                #expect(
+                    ["Operation not permitted", "Permission denied"].contains { outcome.errors.contains($0) },
+                    "\(script): \(outcome)")
+            }
+            #expect(requests.changes.lines == [], "\(script)")
+        }
+    }
+}

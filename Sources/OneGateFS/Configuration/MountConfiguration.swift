@@ -67,6 +67,7 @@ public struct MountConfiguration: Sendable {
         case "watch": fileSystem.watchInterval = try Self.seconds(name, value)
         case "timeout":
             client.timeout = try Self.seconds(name, value)
+            fileSystem.patience = client.timeout
             guard client.timeout > .zero else { throw OptionError("timeout must be more than 0 seconds") }
         case "verify": fileSystem.verify = true
         case "noverify": fileSystem.verify = false

@@ -157,12 +157,14 @@ extension OneGateFileSystem {
             report(failure, inode, "write")
             request.answer(.error(failure.errno))
         case .store(let place, let content):
-            finish(request, inode, file.handle, "write", .written(count)) { [self] () async throws(Failure) in
-                try await store(content, at: place)
+            finish(request, inode, file.handle, "write", .written(count)) {
+                [self] isWanted async throws(Failure) in
+                try await store(content, at: place, isWanted: isWanted)
             }
         case .update(let machine, let text):
-            change(request, inode, file.handle, data, .written(count)) { [self] _ async throws(Failure) in
-                try await update(lines: text, of: machine)
+            change(request, inode, file.handle, data, .written(count)) {
+                [self] isWanted async throws(Failure) in
+                try await update(lines: text, of: machine, isWanted: isWanted)
             }
         case .perform(let command, let machine, let role):
             change(request, inode, file.handle, data, .written(count)) {
@@ -229,12 +231,15 @@ extension OneGateFileSystem {
     }
 
     /// KEY=VALUE lines as one update.
-    func update(lines text: String, of machine: Int) async throws(Failure) {
+    func update(
+        lines text: String, of machine: Int, isWanted: @Sendable () -> Bool = { true }
+    ) async throws(Failure) {
         let attributes: [(name: String, value: AttributeValue)]
         do throws(UpdateLines.SyntaxError) { attributes = try UpdateLines.parse(text) } catch {
             throw Failure(.invalid, error.words)
         }
-        try await inTurn(of: machine) { () async throws(Failure) in try await update(attributes, of: machine)
+        try await inTurn(of: machine, isWanted: isWanted) { () async throws(Failure) in
+            try await update(attributes, of: machine)
         }
     }
 
@@ -242,15 +247,12 @@ extension OneGateFileSystem {
     private func finish(
         _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString,
         _ reply: Reply,
-        _ store: @escaping @Sendable () async throws(Failure) -> [UInt8]
+        _ store: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> [UInt8]
     ) {
         let deferred = request.deferred()
         Task { [self] in
             do throws(Failure) {
-                guard !deferred.isAnswered else {
-                    throw Failure(.interrupted, "interrupted before it was sent")
-                }
-                let stored = try await store()
+                let stored = try await store { !deferred.isAnswered }
                 completed(handle, inode, stored)
                 metrics.count(operation, reply)
                 deferred.answer(reply)
@@ -326,8 +328,9 @@ extension OneGateFileSystem {
         }
         switch step {
         case .store(let place, let content):
-            finish(request, inode, handle, operation, reply) { [self] () async throws(Failure) in
-                try await store(content, at: place)
+            finish(request, inode, handle, operation, reply) {
+                [self] isWanted async throws(Failure) in
+                try await store(content, at: place, isWanted: isWanted)
             }
         case .fail(let failure):
             report(failure, inode, operation)

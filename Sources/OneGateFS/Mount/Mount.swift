@@ -42,9 +42,12 @@ public final class Mount: Sendable {
         onReady: @escaping @Sendable () -> Void
     ) throws(Failure) {
         let metrics = Metrics()
+        var clientConfiguration = configuration.client
+        // A peer whose answers hang must not take the connections that others need.
+        clientConfiguration.connections = 64
         do {
             client = try Client(
-                settings: settings, configuration: configuration.client,
+                settings: settings, configuration: clientConfiguration,
                 reload: { try configuration.settings.resolve() }, logger: logger,
                 observer: { metrics.count($0) })
         } catch let error as SettingsError {
@@ -76,6 +79,7 @@ public final class Mount: Sendable {
     /// Serves the mount until it is unmounted. Call it from a thread that may block.
     public func run() -> Errno? {
         let error = session.run(threads: Mount.threads)
+        fileSystem.finishChanges()
         fileSystem.stopWatching()
         fileSystem.notifier.stop()
         return error

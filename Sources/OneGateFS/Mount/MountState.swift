@@ -13,6 +13,8 @@ struct MountState {
     var queues: [Int: ChangeQueue] = [:]
     /// The trees of the VMs that the last whole answer about the service brought.
     var serviceTrees: [Int: Directory] = [:]
+    /// Until when the whole answer about the service is not asked for: one VM spoiled it.
+    var serviceIsPlainUntil: ContinuousClock.Instant?
     /// Attributes that the server said it restricts.
     var restricted = VirtualMachineTree.restrictedByDefault
     /// Who is watching.

@@ -90,7 +90,7 @@ final class OneGateFileSystem: FileSystem {
             metrics.count(operation, reply)
             if !request.answer(reply) { takeBack(lookups, handle) }
         case .failed(let failure, let inode, let name):
-            report(failure, inode, name, operation)
+            report(failure, inode, operation, name: name)
             request.answer(.error(failure.errno))
         case .needs where query.isOurs:
             request.answer(.error(.noEntry))
@@ -123,7 +123,7 @@ final class OneGateFileSystem: FileSystem {
             metrics.count(operation, reply)
             if !deferred.answer(reply) { takeBack(lookups, handle) }
         case .failed(let failure, let inode, let name):
-            report(failure, inode, name, operation)
+            report(failure, inode, operation, name: name)
             deferred.answer(.error(failure.errno))
         case .needs(let source):
             guard left > 0 else {
@@ -147,9 +147,10 @@ final class OneGateFileSystem: FileSystem {
     }
 
     /// A line in `.onegatefs/errors` and in the log.
-    func report(_ failure: Failure, _ inode: Inode?, _ name: FileName? = nil, _ operation: StaticString) {
+    func report(_ failure: Failure, _ inode: Inode?, _ operation: StaticString, name: FileName? = nil) {
         let path = inode.flatMap { inode in state.withLock { $0.inodes[inode]?.path } } ?? "/"
-        report(failure, path: name.map { path + (path == "/" ? "" : "/") + $0.description } ?? path, operation)
+        report(
+            failure, path: name.map { path + (path == "/" ? "" : "/") + $0.description } ?? path, operation)
     }
 
     /// A line in `.onegatefs/errors` and in the log.

@@ -6,6 +6,8 @@ public struct FileSystemOptions: Sendable {
     public var watchInterval: Duration = .seconds(5)
     /// Whether what was stored is read back and compared (`noverify` is the opposite).
     public var verify = true
+    /// The longest that a change waits for those before it: as long as a request may take (`timeout`).
+    public var patience: Duration = .seconds(30)
     /// Whether nothing can be changed (`ro`).
     public var readOnly = false
     /// The owner of everything that is shown.

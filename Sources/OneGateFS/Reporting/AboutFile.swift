@@ -80,9 +80,15 @@ extension OneGateFileSystem {
             "mounted: \(Clock.text(state.mounted))",
         ]
         let contact = metrics.lastContact
+        let stale =
+            options.freshness.stale > .zero
+            ? "what is known is served up to stale=\(options.freshness.stale)" : "nothing old is served"
         lines.append("last answer: \(contact.answer.map(Clock.text) ?? "none yet")")
         lines.append(
             "last failure: \(contact.failure.map { "\(Clock.text($0.time)) \($0.words)" } ?? "none")")
+        if let began = state.cache.outageBegan {
+            lines.append("outage: since \(ago(began)), \(stale)")
+        }
         lines.append("this VM: \(ago(state.cache.machines[own]?.asked))")
         switch state.cache.service.knowledge {
         case .present(let service):

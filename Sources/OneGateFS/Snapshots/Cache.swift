@@ -65,6 +65,10 @@ struct Cache {
     private(set) var router = Slot<RouterSnapshot>()
     private(set) var networks: [Int: Slot<Directory>] = [:]
     private(set) var extendedNetworks: [Int: Slot<File>] = [:]
+    /// While the server cannot be reached: how that was last found out, and when, source by source.
+    private(set) var outages: [Source: (failure: Failure, at: ContinuousClock.Instant)] = [:]
+    /// Since when the server cannot be reached.
+    private(set) var outageBegan: ContinuousClock.Instant?
 
     init(own: Int, freshness: Freshness) {
         self.own = own
@@ -243,8 +247,14 @@ struct Cache {
     }
 
     private func ask<Value>(_ source: Source, _ slot: Slot<Value>, _ query: Query) -> Answer<Value> {
-        guard let failure = query.failures[source] else { return .needs(source) }
-        return older(slot, failure, query)
+        if let failure = query.failures[source] { return older(slot, failure, query) }
+        // Who accepts old data does not wait for a server that just did not answer.
+        if let outage = outages[source], outage.at + Cache.outagePause > query.arrival,
+            case .known(let value, let until) = older(slot, outage.failure, query)
+        {
+            return .known(value, until: until)
+        }
+        return .needs(source)
     }
 
     /// What was known before, while the server cannot be reached and `stale` allows it.
@@ -253,6 +263,21 @@ struct Cache {
             slot.isKnown(since: query.arrival - freshness.stale)
         else { return .failed(failure) }
         return .known(value, until: query.arrival)
+    }
+
+    /// How long an outage is taken to last before the server is asked again for what is known anyway.
+    private static let outagePause = Duration.seconds(5)
+
+    /// Notes whether a source could be reached. Returns whether that is news: an outage begins or ends.
+    mutating func note(_ source: Source, outage: Failure?, at now: ContinuousClock.Instant) -> Bool {
+        outages[source] = outage.map { ($0, now) }
+        let wasOutage = outageBegan != nil
+        if outage == nil {
+            outageBegan = nil
+        } else if outageBegan == nil {
+            outageBegan = now
+        }
+        return wasOutage != (outageBegan != nil)
     }
 
     // MARK: Answers

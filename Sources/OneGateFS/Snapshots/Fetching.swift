@@ -44,6 +44,7 @@ extension OneGateFileSystem {
             }
             let changed = state.withLock { $0.changesSeen } != seen
             noteAnswer(source, asked: started, failed: failure != nil, changed: changed)
+            noteOutage(source, failure)
             let (waiters, again): ([MountState.Flight.Waiter], Bool) = state.withLock { state in
                 guard let flight = state.flights[source] else { return ([], false) }
                 if flight.next.isEmpty {
@@ -55,6 +56,18 @@ extension OneGateFileSystem {
             }
             for waiter in waiters { waiter(failure) }
             guard again else { return }
+        }
+    }
+
+    /// Says in the log, once, that the server cannot be reached, and that it can be again.
+    private func noteOutage(_ source: Source, _ failure: Failure?) {
+        guard failure?.isOutage ?? true else { return }
+        let isNews = state.withLock { $0.cache.note(source, outage: failure, at: .now) }
+        guard isNews else { return }
+        if let failure {
+            logger.error("the server cannot be reached: \(failure)")
+        } else {
+            logger.notice("the server can be reached again")
         }
     }
 
@@ -131,6 +144,9 @@ extension OneGateFileSystem {
 
     private func learnService(asked: ContinuousClock.Instant) async throws(Failure) {
         let body: [UInt8]
+        if let until = state.withLock({ $0.serviceIsPlainUntil }), until > asked {
+            return try await learnPlainService(asked: asked)
+        }
         do {
             body = try await client.get(.service(extended: true))
         } catch {
@@ -138,6 +154,7 @@ extension OneGateFileSystem {
             case .badRequest: return learnNoService(asked: asked)
             case .notFound where error.words.contains("Not authorized"):
                 // One VM that may not be seen spoils the whole answer; the others can be had one by one.
+                state.withLock { $0.serviceIsPlainUntil = asked + .seconds(60) }
                 return try await learnPlainService(asked: asked)
             case .notFound: return try await learnMissingService(error, asked: asked)
             default: throw Failure(error)

@@ -16,14 +16,16 @@ extension OneGateFileSystem {
         switch command {
         case .scale(let role, let cardinality): try await scale(role, to: cardinality)
         case .act(let action):
-            if let machine { return try await act(action, machine) }
+            if let machine { return try await act(action, machine, isWanted) }
             guard let role else { return }
             try await act(action, role: role, isWanted: isWanted)
         }
     }
 
-    private func act(_ action: Action, _ machine: Int) async throws(Failure) {
-        try await inTurn(of: machine) { () async throws(Failure) in
+    private func act(
+        _ action: Action, _ machine: Int, _ isWanted: @Sendable () -> Bool
+    ) async throws(Failure) {
+        try await inTurn(of: machine, isWanted: isWanted) { () async throws(Failure) in
             do throws(OneGateError) {
                 try await client.perform(action, vm: machine)
                 state.withLock { $0.cache.expire(machine: machine, at: .now) }
@@ -50,7 +52,7 @@ extension OneGateFileSystem {
         for machine in machines {
             guard isWanted() else { throw Failure(.interrupted, "interrupted before VM \(machine)") }
             do {
-                try await act(action, machine)
+                try await act(action, machine, isWanted)
             } catch {
                 failed.append((machine, error))
             }

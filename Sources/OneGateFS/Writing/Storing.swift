@@ -13,8 +13,10 @@ extension OneGateFileSystem {
     }
 
     /// Stores a value, and gives the content that is stored then.
-    func store(_ content: NewContent, at place: AttributePlace) async throws(Failure) -> [UInt8] {
-        try await inTurn(of: place.machine) { () async throws(Failure) in
+    func store(
+        _ content: NewContent, at place: AttributePlace, isWanted: @Sendable () -> Bool = { true }
+    ) async throws(Failure) -> [UInt8] {
+        try await inTurn(of: place.machine, isWanted: isWanted) { () async throws(Failure) in
             try await storeInTurn(content, at: place)
         }
     }

@@ -1,28 +1,58 @@
+import Dispatch
 import FUSE
 
 /// Taking turns at changing a VM.
 extension OneGateFileSystem {
     /// Makes a change of a VM when its turn comes.
+    ///
+    /// - Parameters:
+    ///   - machine: the VM.
+    ///   - isWanted: whether somebody still waits for it; asked when the turn comes.
+    ///   - change: makes it.
+    /// - Throws: what `change` throws; ETIMEDOUT if changes before it take longer than a request may;
+    ///   EINTR if nobody wants it any more. It was not begun then.
     func inTurn<Value: Sendable>(
-        of machine: Int, _ change: () async throws(Failure) -> Value
+        of machine: Int, isWanted: @Sendable () -> Bool = { true },
+        _ change: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        await withCheckedContinuation { continuation in
-            let isFree = state.withLock { state in
-                if !state.queues[machine, default: ChangeQueue()].isBusy {
-                    state.queues[machine, default: ChangeQueue()].isBusy = true
-                    return true
-                }
-                state.queues[machine]?.waiting.append(continuation)
-                return false
-            }
-            if isFree { continuation.resume() }
+        guard await turn(of: machine) else {
+            throw Failure(
+                .timedOut, "changes of VM \(machine) before this one take too long; it was not sent")
         }
         defer { endTurn(of: machine) }
+        guard isWanted() else { throw Failure(.interrupted, "interrupted before it was sent") }
         return try await change()
     }
 
+    /// Waits for a turn, but not longer than one request may take. False: it did not come.
+    private func turn(of machine: Int) async -> Bool {
+        await withCheckedContinuation { continuation in
+            let number: UInt64? = state.withLock { state in
+                if !state.queues[machine, default: ChangeQueue()].isBusy {
+                    state.queues[machine, default: ChangeQueue()].isBusy = true
+                    return nil
+                }
+                let number = state.newVersion()
+                state.queues[machine]?.waiting.append(
+                    ChangeQueue.Waiting(number: number, continuation: continuation))
+                return number
+            }
+            guard let number else { return continuation.resume(returning: true) }
+            Task { [self] in
+                try? await Task.sleep(for: options.patience)
+                let late: CheckedContinuation<Bool, Never>? = state.withLock { state in
+                    guard
+                        let index = state.queues[machine]?.waiting.firstIndex(where: { $0.number == number })
+                    else { return nil }
+                    return state.queues[machine]?.waiting.remove(at: index).continuation
+                }
+                late?.resume(returning: false)
+            }
+        }
+    }
+
     private func endTurn(of machine: Int) {
-        let next: CheckedContinuation<Void, Never>? = state.withLock { state in
+        let next: ChangeQueue.Waiting? = state.withLock { state in
             guard var queue = state.queues[machine] else { return nil }
             queue.touched = []
             let next = queue.waiting.isEmpty ? nil : queue.waiting.removeFirst()
@@ -30,7 +60,7 @@ extension OneGateFileSystem {
             state.queues[machine] = queue.isBusy || queue.unawaited > 0 ? queue : nil
             return next
         }
-        next?.resume()
+        next?.continuation.resume(returning: true)
     }
 
     /// A change begins whose outcome no program waits for. Call it before the last close is answered.
@@ -64,5 +94,17 @@ extension OneGateFileSystem {
             // A vector attribute comes with its first key and goes with its last.
             state.queues[place.machine]?.touched.insert(folder + place.path.prefix(2))
         }
+    }
+
+    /// Waits until the changes are made that were begun at last closes: the programs were told that all is
+    /// well. Blocks; not longer than a request may take.
+    func finishChanges() {
+        let pending = state.withLock { $0.queues.filter { $0.value.unawaited > 0 }.map(\.key) }
+        guard !pending.isEmpty else { return }
+        let done = DispatchSemaphore(value: 0)
+        for machine in pending { fetch(.settled(machine), arrival: .now) { _ in done.signal() } }
+        let seconds = Int(options.patience.components.seconds) + 1
+        let end = DispatchTime.now() + .seconds(seconds)
+        for _ in pending { _ = done.wait(timeout: end) }
     }
 }

@@ -103,7 +103,8 @@ int main(int count, char **arguments) {
         return 2;
     }
     files = strtoul(arguments[2], NULL, 10);
-    struct fuse_args options = FUSE_ARGS_INIT(1, arguments);
+    struct fuse_args options = FUSE_ARGS_INIT(0, NULL);
+    fuse_opt_add_arg(&options, arguments[0]);
     fuse_opt_add_arg(&options, "-odefault_permissions,fsname=floor");
     session = fuse_session_new(&options, &operations, sizeof operations, NULL);
     if (session == NULL || fuse_session_mount(session, arguments[1]) != 0) return 1;

@@ -142,6 +142,7 @@ extension OneGateFileSystem {
     }
 
     func eraseInTurn(_ place: AttributePlace) async throws(Failure) {
+        if let key = place.key { return try await removeInTurn(key, place) }
         touch(place)
         do {
             try await client.erase(vm: place.machine == own ? nil : place.machine, name: place.erasable)
@@ -158,11 +159,28 @@ extension OneGateFileSystem {
         }
         state.withLock { $0.cache.expire(machine: place.machine, at: .now) }
         guard options.verify else { return }
-        let stored = try await readBack(place.machine).userTemplate[place.name]
-        let isThere = place.key.map { stored?[$0] != nil } ?? (stored != nil)
-        if isThere {
+        guard try await readBack(place.machine).userTemplate[place.name] == nil else {
             throw Failure(.io, "the server took the erasing of \(place.erasable), but it is still there")
         }
+    }
+
+    /// Erases the key of a vector attribute by storing its other keys.
+    ///
+    /// The server could erase `NAME/KEY`, but looks for the whole of that among the names that its
+    /// administrator restricted, and so would do it in a restricted attribute too.
+    private func removeInTurn(_ key: String, _ place: AttributePlace) async throws(Failure) {
+        let tree = try await current(place.machine)
+        guard place.file(in: tree) != nil,
+            let vector = tree?.directory(VirtualMachineTree.userTemplate)?.directory(Name.file(for: place.name))
+        else { throw Failure(.noEntry, "\(place.erasable) is not there any more") }
+        touch(place)
+        guard vector.items.count > 1 else {
+            return try await eraseInTurn(
+                AttributePlace(machine: place.machine, name: place.name, key: nil))
+        }
+        var members = try keys(of: vector)
+        members.removeValue(forKey: key)
+        try await update([(place.name, .vector(members))], of: place.machine)
     }
 }
 

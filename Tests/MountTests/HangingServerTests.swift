@@ -1,0 +1,104 @@
+import Foundation
+import Glibc
+import OneGate
+import OneGateSimulator
+import Testing
+
+@Suite("A server that hangs", .needsFUSE, .onOwnThread, .timeLimit(.minutes(5)))
+struct HangingServerTests {
+    /// Starts something that waits for a server that does not answer.
+    private func blocked(_ gate: MountedGate, _ script: String) throws -> Child {
+        let before = gate.simulator.requestCount
+        let child = try gate.start(script)
+        eventually("the server is asked") { gate.simulator.requestCount > before }
+        #expect(child.isRunning)
+        return child
+    }
+
+    @Test("a reader is interrupted by Ctrl-C")
+    func interrupt() throws {
+        let gate = try MountedGate(options: ["ttl=0", "timeout=600"])
+        defer { gate.end() }
+        gate.simulator.inject(.hang)
+        let reader = try blocked(gate, "exec cat vm/8/STATE")
+        reader.kill(SIGINT)
+        #expect(reader.finish().status == 128 + SIGINT)
+    }
+
+    @Test("a reader gets EINTR from a signal that it handles", .needs("perl"))
+    func signal() throws {
+        let gate = try MountedGate(options: ["ttl=0", "timeout=600"])
+        defer { gate.end() }
+        gate.simulator.inject(.hang)
+        let reader = try blocked(
+            gate, "exec perl -e '$SIG{USR1} = sub {}; sysopen(F, \"vm/8/STATE\", 0) and die; print $!+0'")
+        reader.signal(SIGUSR1)
+        #expect(reader.finish().output == "\(EINTR)")
+    }
+
+    @Test("a writer is interrupted by Ctrl-C")
+    func interruptWriter() throws {
+        let gate = try MountedGate(options: ["ttl=600", "timeout=600"])
+        defer { gate.end() }
+        _ = try gate.text("vm/9/USER_TEMPLATE/ACTIVE")
+        gate.simulator.inject(.hang, method: "PUT")
+        let writer = try blocked(gate, "exec env echo NO > vm/9/USER_TEMPLATE/ACTIVE")
+        writer.kill(SIGINT)
+        #expect(writer.finish().status == 128 + SIGINT)
+        gate.simulator.clearFaults()
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
+    @Test("thirty blocked readers block nobody else, and what is cached is served")
+    func others() throws {
+        let gate = try MountedGate(options: ["ttl=0", "peer_ttl=600", "timeout=600", "watch=0"])
+        defer { gate.end() }
+        let outcome = try gate.shell(
+            "ls -l vm/9 vm/10; cat vm/8/STATE vm/9/USER_TEMPLATE/ACTIVE vm/10/STATE service/STATE")
+        #expect(outcome.succeeded)
+        gate.simulator.inject(.hang, path: "/vm")
+        let readers = try (0..<30).map { _ in try gate.start("exec cat vm/8/STATE") }
+        eventually("all of them wait") { !readers.contains { !isWaiting($0, "cat") } }
+        #expect(try gate.text("vm/9/USER_TEMPLATE/ACTIVE") == "YES\n")
+        #expect(try gate.text("vm/10/STATE") == "RUNNING\n")
+        #expect(try gate.text("service/STATE") == "RUNNING\n")
+        #expect(try gate.text(".onegatefs/status").contains("endpoint: "))
+        #expect(try gate.names("vm/9").contains("STATE"))
+        #expect(!readers.contains { !$0.isRunning })
+        // Whichever is interrupted ends, though the others go on waiting.
+        readers[17].kill(SIGINT)
+        #expect(readers[17].finish().status == 128 + SIGINT)
+        #expect(readers[16].isRunning && readers[18].isRunning)
+        for reader in readers { reader.kill(SIGINT) }
+        for reader in readers { #expect(reader.finish().status == 128 + SIGINT) }
+    }
+
+    /// Whether a program has begun and sleeps: /proc/PID/stat.
+    private func isWaiting(_ child: Child, _ program: String) -> Bool {
+        let status = try? String(contentsOfFile: "/proc/\(child.id)/stat", encoding: .utf8)
+        return status?.contains("(\(program)) S ") ?? false
+    }
+
+    @Test("blocked readers get their answer when the server comes back")
+    func recovery() throws {
+        let gate = try MountedGate(options: ["ttl=600", "timeout=0.7"])
+        defer { gate.end() }
+        gate.simulator.inject(.hang, count: 1)
+        let reader = try gate.start("cat vm/8/STATE || cat vm/8/STATE")
+        let outcome = reader.finish()
+        #expect(
+            outcome.output == "RUNNING\n" && outcome.errors.contains("Connection timed out"), "\(outcome)")
+    }
+
+    @Test("the mount ends at once though readers wait for the server")
+    func unmount() throws {
+        let gate = try MountedGate(options: ["ttl=0", "timeout=600"])
+        defer { gate.end() }
+        gate.simulator.inject(.hang)
+        let reader = try blocked(gate, "exec cat vm/8/STATE")
+        gate.daemon.signal(SIGTERM)
+        #expect(gate.daemon.finish().status == 0)
+        #expect(reader.finish().status == 1)
+        #expect(!MountTable.has(gate.path))
+    }
+}

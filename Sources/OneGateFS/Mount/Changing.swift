@@ -34,7 +34,7 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
-        serve(request, "open") { [self] state, query in
+        serve(request, .open) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             if let overlay = state.overlays[inode], overlay.isScratch {
                 if flags.contains(.truncate) { state.setScratch(inode, []) }
@@ -81,7 +81,7 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
-        serve(request, "create") { [self] state, query in
+        serve(request, .create) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch placeForNew(name, in: folder, &state, query) {
             case .known(let place, _): return created(name, place, folder, flags, &state, query)
@@ -151,13 +151,13 @@ extension OneGateFileSystem {
         let count = data.count
         switch step {
         case .answer(let reply):
-            metrics.count("write", reply)
+            metrics.count(.write, reply)
             request.answer(reply)
         case .fail(let failure):
-            report(failure, inode, "write")
+            report(failure, inode, .write)
             request.answer(.error(failure.errno))
         case .store(let place, let content):
-            finish(request, inode, file.handle, "write", .written(count)) {
+            finish(request, inode, file.handle, .write, .written(count)) {
                 [self] isWanted async throws(Failure) in
                 try await store(content, at: place, isWanted: isWanted)
             }
@@ -245,7 +245,7 @@ extension OneGateFileSystem {
 
     /// Stores what a handle's session has to publish, and answers when that is done.
     private func finish(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString,
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: Operation,
         _ reply: Reply,
         _ store: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> [UInt8]
     ) {
@@ -283,7 +283,7 @@ extension OneGateFileSystem {
         Task { [self] in
             do throws(Failure) {
                 try await body { !deferred.isAnswered }
-                metrics.count("write", reply)
+                metrics.count(.write, reply)
                 deferred.answer(reply)
             } catch {
                 state.withLock { state in
@@ -291,7 +291,7 @@ extension OneGateFileSystem {
                     writing.failed = (data, error)
                     state.handles[handle] = .writing(writing)
                 }
-                report(error, inode, "write")
+                report(error, inode, .write)
                 deferred.answer(.error(error.errno))
             }
         }
@@ -300,16 +300,16 @@ extension OneGateFileSystem {
     // MARK: Truncating and closing
 
     func flush(_ request: consuming Request, inode: Inode, file: OpenFile) {
-        settle(request, inode, file.handle, "close", .ok) { $0.flush() }
+        settle(request, inode, file.handle, .close, .ok) { $0.flush() }
     }
 
     func sync(_ request: consuming Request, inode: Inode, file: OpenFile, dataOnly: Bool) {
-        settle(request, inode, file.handle, "fsync", .ok) { $0.flush() }
+        settle(request, inode, file.handle, .fsync, .ok) { $0.flush() }
     }
 
     /// Does what a session says about a call.
     private func settle(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: StaticString,
+        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: Operation,
         _ reply: Reply,
         _ call: (inout WriteSession) -> WriteSession.Action
     ) {
@@ -350,7 +350,7 @@ extension OneGateFileSystem {
             return
         }
         if let size = changes.size { return truncate(request, inode, Int(size), file) }
-        serve(request, "setattr") { [self] state, query in
+        serve(request, .setattr) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch presence(node, &state, query) {
             case .known(let item, let until):
@@ -399,7 +399,7 @@ extension OneGateFileSystem {
             return
         }
         if let file, let reply = sessionAttributes(inode, file.handle, size) {
-            return settle(request, inode, file.handle, "truncate", reply) { $0.truncate(to: size) }
+            return settle(request, inode, file.handle, .truncate, reply) { $0.truncate(to: size) }
         }
         truncate(request, inode, size)
     }
@@ -444,7 +444,7 @@ extension OneGateFileSystem {
                 }
                 deferred.answer(attributesReply(inode, file, size == 0 ? 1 : size))
             } catch {
-                report(error, inode, "truncate")
+                report(error, inode, .truncate)
                 deferred.answer(.error(error.errno))
             }
         }

@@ -3,14 +3,16 @@ import OneGate
 
 /// Everything that changes while a mount lives. One lock guards it; nothing waits while holding it.
 struct MountState {
-    var cache: Cache
+    var cache: Cache { didSet { epoch &+= 1 } }
     var inodes = InodeTable()
     var handles: [UInt64: Handle] = [:]
-    var overlays: [Inode: Overlay] = [:]
+    var overlays: [Inode: Overlay] = [:] { didSet { epoch &+= 1 } }
+    /// Grows with everything that may change what a path means: what was found out before counts no more.
+    private(set) var epoch: UInt64 = 0
     /// Requests under way to the server.
     var flights: [Source: Flight] = [:]
     /// Our own changes, VM by VM.
-    var queues: [Int: ChangeQueue] = [:]
+    var queues: [Int: ChangeQueue] = [:] { didSet { epoch &+= 1 } }
     /// The trees of the VMs that the last whole answer about the service brought.
     var serviceTrees: [Int: Directory] = [:]
     /// Until when the whole answer about the service is not asked for: one VM spoiled it.

@@ -79,7 +79,7 @@ extension OneGateFileSystem {
                 }
                 answerMade(deferred, parent, name, place)
             } catch {
-                report(error, parent, "mknod")
+                report(error, parent, .mknod)
                 deferred.answer(.error(error.errno))
             }
         }
@@ -116,7 +116,7 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
-        serve(request, "mkdir") { [self] state, query in
+        serve(request, .mkdir) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch resolve(folder, &state, query) {
             case .known(.directory(let directory), _):
@@ -207,7 +207,7 @@ extension OneGateFileSystem {
     }
 
     func unlink(_ request: consuming Request, parent: Inode, name: FileName) {
-        remove(request, parent, name, "unlink") { [self] removable throws(Failure) in
+        remove(request, parent, name, .unlink) { [self] removable throws(Failure) in
             switch removable {
             case .scratch(let inode, _): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
             case .begunVector, .vector: throw Failure(.isDirectory, "a vector attribute is a folder: rmdir")
@@ -227,7 +227,7 @@ extension OneGateFileSystem {
     }
 
     func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
-        remove(request, parent, name, "rmdir") { [self] removable throws(Failure) in
+        remove(request, parent, name, .rmdir) { [self] removable throws(Failure) in
             switch removable {
             case .begunVector(let inode): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
             case .vector(let place, let isEmpty):
@@ -240,7 +240,7 @@ extension OneGateFileSystem {
 
     /// Removes something: at once if the server has nothing to do with it.
     private func remove(
-        _ request: consuming Request, _ parent: Inode, _ name: FileName, _ operation: StaticString,
+        _ request: consuming Request, _ parent: Inode, _ name: FileName, _ operation: Operation,
         _ body: @escaping @Sendable (Removable) async throws(Failure) -> Void
     ) {
         if isOurs(request.context) {
@@ -303,10 +303,10 @@ extension OneGateFileSystem {
                 try await rename(source, to: goal, newParent, newName)
                 if case .attribute(_, _, true) = source { keepVector(parent) }
                 moved(parent, name, newParent, newName)
-                metrics.count("rename", .ok)
+                metrics.count(.rename, .ok)
                 deferred.answer(.ok)
             } catch {
-                report(error, path: path(parent, name), "rename")
+                report(error, path: path(parent, name), .rename)
                 deferred.answer(.error(error.errno))
             }
         }

@@ -56,6 +56,8 @@ final class Node {
     var listedAt: ContinuousClock.Instant?
     /// Whether it is among the used ones.
     var isListed = false
+    /// What it was found to be, in which epoch, and until when that may be used.
+    var found: (item: Item, epoch: UInt64, until: ContinuousClock.Instant)?
     /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
     var moved: (folder: Node, name: FileName)?
 

@@ -83,7 +83,7 @@ final class OneGateFileSystem: FileSystem {
 
     /// Answers a request at once if what is known suffices, otherwise when the server has answered: no
     /// thread waits.
-    func serve(_ request: consuming Request, _ operation: StaticString, _ attempt: @escaping Attempt) {
+    func serve(_ request: consuming Request, _ operation: Operation, _ attempt: @escaping Attempt) {
         let query = isOurs(request.context) ? Cache.Query.ours : Cache.Query(arrival: .now)
         switch state.withLock({ attempt(&$0, query) }) {
         case .reply(let reply, let lookups, let handle):
@@ -114,7 +114,7 @@ final class OneGateFileSystem: FileSystem {
     }
 
     private func retry(
-        _ deferred: DeferredRequest, _ operation: StaticString, _ query: Cache.Query, _ left: Int,
+        _ deferred: DeferredRequest, _ operation: Operation, _ query: Cache.Query, _ left: Int,
         _ attempt: @escaping Attempt
     ) {
         guard !deferred.isAnswered else { return }
@@ -147,14 +147,14 @@ final class OneGateFileSystem: FileSystem {
     }
 
     /// A line in `.onegatefs/errors` and in the log.
-    func report(_ failure: Failure, _ inode: Inode?, _ operation: StaticString, name: FileName? = nil) {
+    func report(_ failure: Failure, _ inode: Inode?, _ operation: Operation, name: FileName? = nil) {
         let path = inode.flatMap { inode in state.withLock { $0.inodes[inode]?.path } } ?? "/"
         report(
             failure, path: name.map { path + (path == "/" ? "" : "/") + $0.description } ?? path, operation)
     }
 
     /// A line in `.onegatefs/errors` and in the log.
-    func report(_ failure: Failure, path: String, _ operation: StaticString) {
+    func report(_ failure: Failure, path: String, _ operation: Operation) {
         metrics.count(operation, .error(failure.errno))
         errors.append(
             ErrorLine(time: Clock.now, path: path, operation: "\(operation)", failure: failure).text)

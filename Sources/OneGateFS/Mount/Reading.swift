@@ -6,7 +6,7 @@ extension OneGateFileSystem {
     static let cachedSizeLimit = 4096
 
     func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
-        serve(request, "lookup") { [self] state, query in
+        serve(request, .lookup) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch child(name, of: folder, &state, query) {
             case .known(let found, let until):
@@ -32,7 +32,7 @@ extension OneGateFileSystem {
     }
 
     func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
-        serve(request, "getattr") { [self] state, query in
+        serve(request, .getattr) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             // The kernel asks with the open file when that is what it reads: it gets the open's own version.
             if let file, case .reading(let reading)? = state.handles[file.handle] {
@@ -73,7 +73,7 @@ extension OneGateFileSystem {
     }
 
     func readLink(_ request: consuming Request, inode: Inode) {
-        serve(request, "readlink") { [self] state, query in
+        serve(request, .readlink) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch resolve(node, &state, query) {
             case .known(.link(let link), _): return .reply(.link(Array(link.target.utf8)))
@@ -89,7 +89,7 @@ extension OneGateFileSystem {
         guard flags.accessMode == .readOnly else {
             return openForWriting(request, inode: inode, flags: flags)
         }
-        serve(request, "open") { [self] state, query in
+        serve(request, .open) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch resolve(node, &state, query) {
             case .known(.file(let file), _): return openForReading(node, file, &state)
@@ -201,7 +201,7 @@ extension OneGateFileSystem {
     // MARK: Folders
 
     func openDirectory(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
-        serve(request, "opendir") { [self] state, query in
+        serve(request, .opendir) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch names(in: node, &state, query) {
             case .known(let names, _):

@@ -25,6 +25,10 @@ extension OneGateFileSystem {
         case .network(let id): return state.cache.network(id, query).map { .directory($0) }
         case .networkExtended(let id): return state.cache.extendedNetwork(id, query).map { .file($0) }
         case .inner:
+            if !query.isOurs, let found = node.found, found.epoch == state.epoch, found.until > query.arrival
+            {
+                return .known(found.item, until: found.until)
+            }
             guard let parent = node.parent else { return .absent }
             if let moved = node.moved {
                 let inode = state.inodes.number(moved.name, of: moved.folder)
@@ -33,7 +37,12 @@ extension OneGateFileSystem {
             if let overlay = state.overlays[node.inode], overlay.isScratch {
                 return .known(overlay.item, until: query.arrival)
             }
-            return inner(node.name, node.inode, of: parent, &state, query)
+            let answer = inner(node.name, node.inode, of: parent, &state, query)
+            // Our own thread sees what nobody else does while it makes events.
+            if case .known(let item, let until?) = answer, !query.isOurs {
+                node.found = (item, state.epoch, until)
+            }
+            return answer
         }
     }
 

@@ -12,22 +12,22 @@ public final class Metrics: Sendable {
         let outcome: String
     }
 
-    private struct Operation {
-        let name: StaticString
-        var count = 0
-        var failures: [Int32: Int] = [:]
-    }
-
     private struct State {
         var requests: [Requests: Int] = [:]
         var buckets = [Int](repeating: 0, count: Metrics.bounds.count + 1)
         var seconds = 0.0
-        var operations: [Operation] = []
+        var failures: [Operation: [Int32: Int]] = [:]
         var answer: Timestamp?
         var failure: (time: Timestamp, words: String)?
     }
 
     private let state = Mutex(State())
+    /// How often each operation was answered well: counted without a lock.
+    private let answered = Operation.allCases.map { _ in Counter() }
+
+    private final class Counter: Sendable {
+        let value = Atomic<Int>(0)
+    }
 
     /// Nothing counted yet.
     public init() {}
@@ -56,16 +56,12 @@ public final class Metrics: Sendable {
     }
 
     /// Counts a file operation.
-    func count(_ operation: StaticString, _ reply: Reply) {
-        var failure: Int32?
-        if case .error(let errno) = reply { failure = errno.rawValue }
-        state.withLock { state in
-            let known = state.operations.firstIndex { $0.name.utf8Start == operation.utf8Start }
-            let index = known ?? state.operations.count
-            if known == nil { state.operations.append(Operation(name: operation)) }
-            state.operations[index].count += 1
-            if let failure { state.operations[index].failures[failure, default: 0] += 1 }
+    func count(_ operation: Operation, _ reply: Reply) {
+        guard case .error(let errno) = reply else {
+            answered[operation.rawValue].value.add(1, ordering: .relaxed)
+            return
         }
+        state.withLock { $0.failures[operation, default: [:]][errno.rawValue, default: 0] += 1 }
     }
 
     /// Everything in Prometheus' text format, with gauges that others know.
@@ -96,20 +92,12 @@ public final class Metrics: Sendable {
             "# HELP onegatefs_operations_total File operations that the kernel asked for.",
             "# TYPE onegatefs_operations_total counter",
         ]
-        // One operation may be named in several places of the code.
-        var counts: [String: (count: Int, failures: [Int32: Int])] = [:]
-        for operation in state.operations {
-            counts["\(operation.name)", default: (0, [:])].count += operation.count
-            counts["\(operation.name)"]?.failures.merge(operation.failures, uniquingKeysWith: +)
-        }
-        for (name, operation) in counts.sorted(by: { $0.key < $1.key }) {
-            let failed = operation.failures.values.reduce(0, +)
-            lines.append(
-                "onegatefs_operations_total{operation=\"\(name)\",errno=\"\"} \(operation.count - failed)")
-            for (errno, count) in operation.failures.sorted(by: { $0.key < $1.key }) {
-                lines.append(
-                    "onegatefs_operations_total{operation=\"\(name)\",errno=\"\(Errno(rawValue: errno).name)\"} \(count)"
-                )
+        for operation in Operation.allCases {
+            let labels = "onegatefs_operations_total{operation=\"\(operation)\",errno="
+            let count = answered[operation.rawValue].value.load(ordering: .relaxed)
+            if count > 0 { lines.append("\(labels)\"\"} \(count)") }
+            for (errno, count) in (state.failures[operation] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                lines.append("\(labels)\"\(Errno(rawValue: errno).name)\"} \(count)")
             }
         }
         for gauge in gauges {

@@ -26,7 +26,7 @@ extension OneGateFileSystem {
             do throws(Failure) {
                 _ = try await store(pending.content, at: pending.place)
             } catch {
-                report(error, path: pending.path, "close")
+                report(error, path: pending.path, .close)
             }
             endUnawaited(pending.place.machine)
         }

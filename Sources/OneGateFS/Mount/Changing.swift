@@ -83,7 +83,7 @@ extension OneGateFileSystem {
         }
         serve(request, .create) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
-            switch placeForNew(name, in: folder, &state, query) {
+            switch placeForNew(name, in: folder, isExclusive: flags.contains(.exclusive), &state, query) {
             case .known(let place, _): return created(name, place, folder, flags, &state, query)
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)

@@ -11,8 +11,11 @@ extension OneGateFileSystem {
     }
 
     /// What a name that somebody wants to make in a folder would be, or why it cannot be made.
+    ///
+    /// - Parameter isExclusive: whether it was made with O_EXCL, as temporary files are.
     func placeForNew(
-        _ name: FileName, in folder: Node, _ state: inout MountState, _ query: Cache.Query
+        _ name: FileName, in folder: Node, isExclusive: Bool = false, _ state: inout MountState,
+        _ query: Cache.Query
     ) -> Cache.Answer<NewPlace> {
         let directory: Directory
         switch resolve(folder, &state, query) {
@@ -30,7 +33,8 @@ extension OneGateFileSystem {
             return .known(.attribute(place, existing: file), until: nil)
         }
         let isWritable = holdsValues || directory.items.values.contains { $0.isWritable }
-        if isWritable, Name.isScratch(name) { return .known(.scratch, until: nil) }
+        let isTemporary = isExclusive && Name.isTemporary(name, beside: directory.items.keys)
+        if isWritable, isTemporary || Name.isScratch(name) { return .known(.scratch, until: nil) }
         guard holdsValues else {
             return .failed(Failure(.notPermitted, "nothing can be made in this folder"))
         }

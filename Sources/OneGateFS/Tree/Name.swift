@@ -75,6 +75,13 @@ public enum Name {
         return false
     }
 
+    /// Whether a name is that of a file that is there, with something behind it that makes it no attribute's: so
+    /// busybox' sed (`NAMEXXXXXX`) and patch (`NAME.oXXXXXX`) call what they put in its place later.
+    static func isTemporary(_ name: FileName, beside others: some Sequence<FileName>) -> Bool {
+        !isAttribute(name) && name.bytes.count <= lengthLimit
+            && others.contains { $0.bytes.count < name.bytes.count && name.bytes.starts(with: $0.bytes) }
+    }
+
     /// The number that a canonical decimal name spells (`9`, not `09`), or nil: the server reads an ID
     /// only as far as it is digits, so nothing else may be asked for.
     public static func identifier(_ name: FileName) -> Int? {

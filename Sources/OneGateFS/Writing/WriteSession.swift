@@ -65,7 +65,10 @@ struct WriteSession: Sendable {
             // it, one line; what is wrong with it is wrong only at its end.
             let inPieces = data.count >= 512 && data.count % 512 == 0
             let emptyLine = following && data.allSatisfy { $0 == 0x0A }
-            guard inPieces || emptyLine, ValueCheck.endIsUnfinished(WriteSession.value(of: next)) else {
+            // What is rewritten in place is cut to its new length after that, as `rsync --inplace` does it.
+            let inPlace = !appends && offset + data.count < next.count && data.last == 0x0A
+            guard inPieces || emptyLine || inPlace, ValueCheck.endIsUnfinished(WriteSession.value(of: next))
+            else {
                 return .refuse(Refusal(reason: problem))
             }
             content = next

@@ -237,6 +237,9 @@ func eventually(
     Issue.record("did not happen: \(what)", sourceLocation: sourceLocation)
 }
 
+/// Tells that one of a test's cases is left out.
+func skip(_ why: Comment) { withKnownIssue(why) { Issue.record(why) } }
+
 extension Trait where Self == ConditionTrait {
     /// Only where a FUSE file system can be mounted.
     static var needsFUSE: Self {

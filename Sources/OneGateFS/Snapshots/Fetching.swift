@@ -154,7 +154,7 @@ extension OneGateFileSystem {
             case .badRequest: return learnNoService(asked: asked)
             case .notFound where error.words.contains("Not authorized"):
                 // One VM that may not be seen spoils the whole answer; the others can be had one by one.
-                state.withLock { $0.serviceIsPlainUntil = asked + .seconds(60) }
+                state.withLock { $0.serviceIsPlainUntil = asked + $0.cache.freshness.peerTTL * 4 }
                 return try await learnPlainService(asked: asked)
             case .notFound: return try await learnMissingService(error, asked: asked)
             default: throw Failure(error)

@@ -26,8 +26,12 @@ public final class Mount: Sendable {
     private let session: Session
     private let client: Client
 
-    /// How many threads read requests. None of them ever waits for the server.
-    static let threads = 4
+    /// How many threads read requests: one, which never waits for the server.
+    ///
+    /// The kernel does not wait for the answer to a RELEASE, it only queues it before close(2) returns. Whoever opens the
+    /// file then must find it released, or would not see what the last close stores; with several threads the
+    /// second request may overtake the first. They gain nothing either: all of them need the mount's state.
+    static let threads = 1
 
     /// Mounts; the kernel's requests are served by `run`.
     ///

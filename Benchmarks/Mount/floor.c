@@ -3,7 +3,7 @@
  * is measured against it is what onegatefs does beyond what the kernel and libfuse cost.
  *
  * One folder, "vm", with files "0" to "N-1"; each holds "RUNNING\n". Long timeouts, keep_cache, noflush for
- * what is opened to be read, no READ in the background, several threads that read requests.
+ * what is opened to be read, no READ in the background, one thread that reads requests.
  */
 #define FUSE_USE_VERSION 314
 #include <errno.h>
@@ -17,7 +17,7 @@ static const char content[] = "RUNNING\n";
 static struct fuse_session *session;
 static fuse_ino_t files;
 
-enum { ROOT = 1, FOLDER = 2, FIRST = 3, THREADS = 4 };
+enum { ROOT = 1, FOLDER = 2, FIRST = 3, THREADS = 1 };
 
 static void init(void *data, struct fuse_conn_info *connection) {
     (void)data;

@@ -58,7 +58,12 @@ final class OneGateFileSystem: FileSystem {
     }
 
     /// Forgets how old everything is, as SIGHUP wants it.
-    func expireAll() { state.withLock { $0.cache.expireAll(at: .now) } }
+    func expireAll() {
+        state.withLock { state in
+            state.cache.expireAll(at: .now)
+            state.serviceIsPlainUntil = nil
+        }
+    }
 
     // MARK: Serving
 

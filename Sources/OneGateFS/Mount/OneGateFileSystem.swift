@@ -54,6 +54,10 @@ final class OneGateFileSystem: FileSystem {
         connection.wanted.remove(.autoInvalidateData)
         // Reads in the background could not be interrupted.
         connection.wanted.remove(.asyncRead)
+        // RELEASE is a request in the background. If only a few of those are let through, handles pile up
+        // while many programs open files.
+        connection.maxBackground = 1024
+        connection.congestionThreshold = 768
         onReady()
     }
 

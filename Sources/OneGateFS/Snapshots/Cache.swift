@@ -115,9 +115,9 @@ struct Cache {
         switch serviceSnapshot(query) {
         case .known(let snapshot, let until) where snapshot.members.contains(id):
             return .known(snapshot.complete ? .service : .machine(id), until: until)
-        case .needs(let source): return .needs(source)
+        case .needs(let source) where !query.isOurs: return .needs(source)
         case .failed(let failure): return .failed(failure)
-        case .known, .absent: break
+        case .known, .absent, .needs: break
         }
         switch routerSnapshot(query) {
         case .known(let snapshot, let until) where snapshot.machines.contains(id):

@@ -167,10 +167,21 @@ extension OneGateFileSystem {
                 try await update(lines: text, of: machine, isWanted: isWanted)
             }
         case .perform(let command, let machine, let role):
+            if isCardinality(file.handle) { touchCardinality(command) }
             change(request, inode, file.handle, data, .written(count)) {
                 [self] isWanted async throws(Failure) in
                 try await perform(command, machine: machine, role: role, isWanted: isWanted)
             }
+        }
+    }
+
+    private func isCardinality(_ handle: UInt64) -> Bool {
+        state.withLock { state in
+            guard case .writing(let writing)? = state.handles[handle], case .cardinality = writing.target
+            else {
+                return false
+            }
+            return true
         }
     }
 

@@ -13,6 +13,8 @@ struct MountState {
     var flights: [Source: Flight] = [:]
     /// Our own changes, VM by VM.
     var queues: [Int: ChangeQueue] = [:] { didSet { epoch &+= 1 } }
+    /// What our own changes will show as, until an answer showed it.
+    var ownChanges: [[FileName]: OwnChange] = [:]
     /// The trees of the VMs that the last whole answer about the service brought.
     var serviceTrees: [Int: Directory] = [:]
     /// Until when the whole answer about the service is not asked for: one VM spoiled it.
@@ -23,7 +25,7 @@ struct MountState {
     var interest = Interest()
     /// What names are to the notifier's thread while it makes events.
     var staged: [Inode: OneGateFileSystem.Staged] = [:]
-    /// The notifier's thread only looks dropped names up again: nobody uses them.
+    /// The notifier's thread only looks dropped names up again: nobody uses those that are held.
     var isRestoring = false
     /// How many changes were seen.
     var changesSeen = 0

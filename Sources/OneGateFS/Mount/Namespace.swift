@@ -400,6 +400,7 @@ extension OneGateFileSystem {
         else { throw Failure(.noEntry, "\(place.name) is not there any more") }
         let members = try keys(of: vector)
         try await inTurn(of: newPlace.machine) { () async throws(Failure) in
+            touch(newPlace, .folder)
             try await update([(newPlace.name, .vector(members))], of: newPlace.machine)
         }
         try await erase(place)
@@ -443,7 +444,9 @@ extension OneGateFileSystem {
                 try await perform(Command.role(role, text), machine: nil, role: role) { true }
             case .serviceControl: try await perform(Command.service(text), machine: nil, role: nil) { true }
             case .cardinality(let role):
-                try await perform(Command.cardinality(of: role, text), machine: nil, role: nil) { true }
+                let command = try Command.cardinality(of: role, text)
+                touchCardinality(command)
+                try await perform(command, machine: nil, role: nil) { true }
             }
         } catch let error as Command.SyntaxError {
             throw Failure(.invalid, error.words)

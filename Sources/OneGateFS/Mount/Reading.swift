@@ -25,10 +25,12 @@ extension OneGateFileSystem {
     }
 
     func forget(_ inode: Inode, count: UInt64, _ state: inout MountState) {
-        let gone = state.inodes.forget(inode, count: count)
-        var wasHeld = false
-        for node in gone where state.interest.forget(node) { wasHeld = true }
+        let node = state.inodes[inode]
+        _ = state.inodes.forget(inode, count: count)
+        guard let node else { return }
+        let (wasHeld, endsProbe) = state.interest.forget(node, at: .now)
         if wasHeld { forgotten() }
+        if endsProbe { probeEnd.signal() }
     }
 
     func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
@@ -44,8 +46,9 @@ extension OneGateFileSystem {
             }
             switch presence(node, &state, query) {
             case .known(let item, let until):
-                let timeout = told(node, item, until: until, query)
-                return .reply(.attributes(attributes(of: item, inode: inode), timeout: timeout))
+                let (attributes, timeout) = attributes(
+                    of: item, inode: inode, timeout: told(node, item, until: until, query), query)
+                return .reply(.attributes(attributes, timeout: timeout))
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
             case .failed(let failure): return .failed(failure, inode)

@@ -106,6 +106,9 @@ extension OneGateFileSystem {
             return state.cache.hasMachine(id, query).map { (.machine(id), folder(modified)) }
         case .networks:
             guard let id = Name.identifier(name) else { return .absent }
+            if query.isOurs, state.cache.router.value?.networks.contains(id) ?? false {
+                return .known((.network(id), shown), until: query.arrival)
+            }
             switch state.cache.hasRouter(query) {
             case .known: return state.cache.network(id, query).map { (.network(id), .directory($0)) }
             case .absent: return .absent
@@ -138,6 +141,21 @@ extension OneGateFileSystem {
         case .root where name == "vnet": .networks
         default: .inner
         }
+    }
+
+    /// The attributes of an item for whoever asks. Our own thread, which opens files to make events, may open
+    /// what nobody can change; the kernel keeps what that thread is told for no time.
+    func attributes(
+        of item: Item, inode: Inode, timeout: Double, _ query: Cache.Query
+    ) -> (attributes: FileAttributes, timeout: Double) {
+        var attributes = attributes(of: item, inode: inode)
+        guard query.isOurs else { return (attributes, timeout) }
+        let needed: UInt16 = attributes.kind == .directory ? 0o700 : 0o600
+        guard attributes.kind != .symbolicLink, attributes.permissions & needed != needed else {
+            return (attributes, timeout)
+        }
+        attributes.permissions |= needed
+        return (attributes, 0)
     }
 
     /// The attributes of an item as the mount's options show them.
@@ -181,14 +199,15 @@ extension OneGateFileSystem {
         node.lookups += 1
         node.moved = nil
         if case .directory = item { node.isFolder = true } else { node.isFolder = false }
-        if !(query.isOurs && state.isRestoring), options.watchInterval > .zero, node !== state.inodes.root {
-            state.interest.use(node, at: query.arrival)
-            if state.interest.used.count == 1 { watchSignal.signal() }
+        let isRestored = query.isOurs && state.isRestoring && state.interest.held.contains(node.inode)
+        if !isRestored, options.watchInterval > .zero, node !== state.inodes.root {
+            if state.interest.use(node, at: query.arrival) { watchSignal.signal() }
         }
-        let attributeTimeout = told(node, item, until: until, query)
+        let (attributes, attributeTimeout) = attributes(
+            of: item, inode: node.inode, timeout: told(node, item, until: until, query), query)
         return Entry(
-            inode: node.inode, attributes: attributes(of: item, inode: node.inode),
-            entryTimeout: timeout(until: until, query), attributeTimeout: attributeTimeout)
+            inode: node.inode, attributes: attributes, entryTimeout: timeout(until: until, query),
+            attributeTimeout: attributeTimeout)
     }
 
     /// Notes what the kernel is told of a node, and says for how long it may believe it.

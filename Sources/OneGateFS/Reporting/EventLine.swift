@@ -1,42 +1,50 @@
 import FUSE
 import OneGate
 
-/// One line of `.onegatefs/events`: a remote change as a JSON object.
+/// Lines of `.onegatefs/events`: remote changes as JSON objects.
 enum EventLine {
-    /// Whether a change is worth a line. The JSON twins only repeat what the other files tell.
-    static func isNeeded(_ change: TreeChange) -> Bool {
-        !(change.path.last?.string?.hasSuffix(".json") ?? false)
-    }
-
-    /// The line, without its newline.
-    static func line(_ change: TreeChange, time: Timestamp) -> String {
-        let path = change.path.map(\.description).joined(separator: "/")
-        var event: JSON
+    /// The lines of a change, without their newlines. A folder that came or went is followed by the
+    /// values inside. The JSON twins have no line: they only repeat what the other files tell.
+    static func lines(_ change: TreeChange, time: Timestamp) -> [String] {
         switch change.kind {
         case .changed(let old, let new):
-            event = [
-                "time": .string(Clock.text(time)), "path": .string(path), "kind": "changed",
-                "old": value(old), "new": value(new),
-            ]
+            guard !isTwin(change.path) else { return [] }
+            return [line(change.path, "changed", old: value(old), new: value(new), time)]
         case .added(let item):
-            event = [
-                "time": .string(Clock.text(time)), "path": .string(path), "kind": "added", "old": .null,
-                "new": item.map(value) ?? .null,
-            ]
+            return everything(in: item, at: change.path).map { path, value in
+                line(path, "added", old: .null, new: value, time)
+            }
         case .removed(let item):
-            event = [
-                "time": .string(Clock.text(time)), "path": .string(path), "kind": "removed",
-                "old": item.map(value) ?? .null, "new": .null,
-            ]
+            return everything(in: item, at: change.path).map { path, value in
+                line(path, "removed", old: value, new: .null, time)
+            }
         }
+    }
+
+    private static func isTwin(_ path: [FileName]) -> Bool { path.last?.string?.hasSuffix(".json") ?? false }
+
+    private static func line(
+        _ path: [FileName], _ kind: String, old: JSON, new: JSON, _ time: Timestamp
+    ) -> String {
+        let event: JSON = [
+            "time": .string(Clock.text(time)),
+            "path": .string(path.map(\.description).joined(separator: "/")),
+            "kind": .string(kind), "old": old, "new": new,
+        ]
         return event.compact
     }
 
-    private static func value(_ item: Item) -> JSON {
+    /// An item, and what is inside: null for folders, without what only takes commands.
+    private static func everything(in item: Item?, at path: [FileName]) -> [(path: [FileName], value: JSON)] {
+        guard !isTwin(path) else { return [] }
         switch item {
-        case .file(let file): value(file)
-        case .link(let link): .string(link.target)
-        case .directory: .null
+        case .file(let file):
+            return file.purpose == .control || file.purpose == .update ? [] : [(path, value(file))]
+        case .link(let link): return [(path, .string(link.target))]
+        case .directory(let directory):
+            return [(path, .null)]
+                + directory.items.flatMap { name, item in everything(in: item, at: path + [name]) }
+        case nil: return [(path, .null)]
         }
     }
 

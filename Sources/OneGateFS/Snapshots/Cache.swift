@@ -119,9 +119,9 @@ struct Cache {
         switch serviceSnapshot(query) {
         case .known(let snapshot, let until) where snapshot.members.contains(id):
             return .known(snapshot.complete ? .service : .machine(id), until: until)
-        case .needs(let source): return .needs(source)
+        case .needs(let source) where !query.isOurs: return .needs(source)
         case .failed(let failure): return .failed(failure)
-        case .known, .absent: break
+        case .known, .absent, .needs: break
         }
         switch routerSnapshot(query) {
         case .known(let snapshot, let until) where snapshot.machines.contains(id):
@@ -249,7 +249,8 @@ struct Cache {
     private func ask<Value>(_ source: Source, _ slot: Slot<Value>, _ query: Query) -> Answer<Value> {
         if let failure = query.failures[source] { return older(slot, failure, query) }
         // Who accepts old data does not wait for a server that just did not answer in all the time it had.
-        if let outage = outages[source], outage.failure.errno == .timedOut, outage.at + Cache.outagePause > query.arrival,
+        if let outage = outages[source], outage.failure.errno == .timedOut,
+            outage.at + Cache.outagePause > query.arrival,
             case .known(let value, let until) = older(slot, outage.failure, query)
         {
             return .known(value, until: until)

@@ -115,26 +115,30 @@ extension OneGateFileSystem {
 
     /// Takes in the trees of several VMs.
     private func take(_ trees: [(id: Int, tree: Directory)], asked: ContinuousClock.Instant) {
-        let changes: [TreeChange] = state.withLock { state in
+        let (changes, folders): ([TreeChange], [[FileName]]) = state.withLock { state in
             var changes: [TreeChange] = []
+            var folders: [[FileName]] = []
             for (id, tree) in trees {
                 let (taken, before) = state.cache.learn(machine: id, .present(tree), asked: asked)
-                guard taken, before !== tree else { continue }
-                let root: [FileName] = ["vm", Name.file(for: String(id))]
-                changes += TreeChange.between(before, tree, at: root)
+                guard taken else { continue }
+                let folder: [FileName] = ["vm", Name.file(for: String(id))]
+                folders.append(folder)
+                changes += TreeChange.between(before, tree, at: folder)
             }
-            return changes
+            return (changes, folders)
         }
         publish(changes)
+        state.withLock { state in
+            for folder in folders { state.settleOwnChanges(below: folder, asked: asked) }
+        }
     }
 
     private func take(absent id: Int, asked: ContinuousClock.Instant) {
         let changes: [TreeChange] = state.withLock { state in
             let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
-            guard taken, before != nil else { return [] }
+            guard taken, let before else { return [] }
             return [
-                TreeChange(
-                    path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
+                TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(.directory(before)))
             ]
         }
         publish(changes)
@@ -162,7 +166,7 @@ extension OneGateFileSystem {
         }
         let known = state.withLock { $0.cache.service.value }
         if let known, known.complete, known.body == body {
-            take(service: known, asked: asked)
+            take(service: known, [:], asked: asked)
             return take(state.withLock { $0.serviceTrees.map { (id: $0.key, tree: $0.value) } }, asked: asked)
         }
         let service: Service
@@ -197,7 +201,7 @@ extension OneGateFileSystem {
         let snapshot = Cache.ServiceSnapshot(
             directory: directory, members: members, complete: members.count == trees.count, body: body)
         state.withLock { $0.serviceTrees = trees }
-        take(service: snapshot, asked: asked)
+        take(service: snapshot, trees, asked: asked)
         take(trees.map { (id: $0.key, tree: $0.value) }, asked: asked)
     }
 
@@ -209,7 +213,7 @@ extension OneGateFileSystem {
         let directory = ServiceTree.build(service, body: nil, previous: previous?.directory, stamp: stamp)
         take(
             service: Cache.ServiceSnapshot(directory: directory, members: members, complete: false, body: []),
-            asked: asked)
+            [:], asked: asked)
     }
 
     /// `Service 3 not found` is also what the server says while OneFlow is down. Only when this VM
@@ -234,7 +238,10 @@ extension OneGateFileSystem {
         publish(changes)
     }
 
-    private func take(service snapshot: Cache.ServiceSnapshot, asked: ContinuousClock.Instant) {
+    /// Takes in what the service looks like now, with the trees of those of its VMs that came with it.
+    private func take(
+        service snapshot: Cache.ServiceSnapshot, _ trees: [Int: Directory], asked: ContinuousClock.Instant
+    ) {
         let changes: [TreeChange] = state.withLock { state in
             let before = state.cache.service.value
             guard state.cache.learn(service: .present(snapshot), asked: asked),
@@ -244,22 +251,25 @@ extension OneGateFileSystem {
             let came = snapshot.members.subtracting(before?.members ?? snapshot.members)
             return TreeChange.between(before?.directory, snapshot.directory, at: ["service"])
                 + gone(left, &state, asked: asked)
-                + came.sorted().map {
-                    TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil))
+                + came.sorted().map { id in
+                    TreeChange(
+                        path: ["vm", Name.file(for: String(id))],
+                        kind: .added(trees[id].map { .directory($0) }))
                 }
         }
         publish(changes)
+        state.withLock { $0.settleOwnChanges(below: ["service"], asked: asked) }
     }
 
-    /// VMs that are no longer in the service.
+    /// VMs that are no longer in the service, or in the router.
     private func gone(
         _ machines: Set<Int>, _ state: inout MountState, asked: ContinuousClock.Instant
     ) -> [TreeChange] {
         machines.subtracting([own]).sorted().compactMap { id in
             let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
             guard taken else { return nil }
-            return TreeChange(
-                path: ["vm", Name.file(for: String(id))], kind: .removed(before.map { .directory($0) }))
+            let last = before ?? Directory(items: [:], purpose: .shown, modified: state.mounted)
+            return TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(.directory(last)))
         }
     }
 
@@ -279,10 +289,33 @@ extension OneGateFileSystem {
         let snapshot = Cache.RouterSnapshot(
             directory: directory, machines: router.vmIDs, networks: router.networkIDs ?? [])
         let changes: [TreeChange] = state.withLock { state in
-            guard state.cache.learn(router: .present(snapshot), asked: asked) else { return [] }
-            return TreeChange.between(previous?.directory, directory, at: ["vrouter"])
+            guard state.cache.learn(router: .present(snapshot), asked: asked), let previous else { return [] }
+            return TreeChange.between(previous.directory, directory, at: ["vrouter"])
+                + moved(from: previous, to: snapshot, &state, asked: asked)
         }
         publish(changes)
+    }
+
+    /// VMs and networks that came to the router, or went.
+    private func moved(
+        from before: Cache.RouterSnapshot, to after: Cache.RouterSnapshot, _ state: inout MountState,
+        asked: ContinuousClock.Instant
+    ) -> [TreeChange] {
+        let members = state.cache.service.value?.members ?? []
+        let left = Set(before.machines).subtracting(after.machines).subtracting(members)
+        let came = Set(after.machines).subtracting(before.machines).subtracting(members)
+        let lost = Set(before.networks).subtracting(after.networks).sorted()
+        let found = Set(after.networks).subtracting(before.networks).sorted()
+        return gone(left, &state, asked: asked)
+            + came.sorted().map { TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil)) }
+            + lost.compactMap { id in
+                let tree = state.cache.networks[id]?.value
+                guard state.cache.learn(network: id, .absent, asked: asked) else { return nil }
+                let last = tree ?? Directory(items: [:], purpose: .shown, modified: state.mounted)
+                return TreeChange(
+                    path: ["vnet", Name.file(for: String(id))], kind: .removed(.directory(last)))
+            }
+            + found.map { TreeChange(path: ["vnet", Name.file(for: String($0))], kind: .added(nil)) }
     }
 
     private func learnNetwork(_ id: Int, asked: ContinuousClock.Instant) async throws(Failure) {
@@ -291,7 +324,15 @@ extension OneGateFileSystem {
             network = try await client.vnet(id, extended: false)
         } catch {
             guard error.kind == .badRequest || error.kind == .notFound else { throw Failure(error) }
-            state.withLock { _ = $0.cache.learn(network: id, .absent, asked: asked) }
+            let changes: [TreeChange] = state.withLock { state in
+                let before = state.cache.networks[id]?.value
+                guard state.cache.learn(network: id, .absent, asked: asked), let before else { return [] }
+                return [
+                    TreeChange(
+                        path: ["vnet", Name.file(for: String(id))], kind: .removed(.directory(before)))
+                ]
+            }
+            publish(changes)
             return
         }
         let (previous, stamp) = state.withLock { ($0.cache.networks[id]?.value, $0.newStamp()) }

@@ -15,7 +15,7 @@ extension OneGateFileSystem {
     func deliver(_ change: TreeChange) {
         notifier.perform { [self] session in
             switch change.kind {
-            case .changed: deliverChanged(change.path, session)
+            case .changed: deliverChanged(change.path)
             case .added: deliverAdded(change.path, session)
             case .removed(let item): deliverRemoved(change.path, item, session)
             }
@@ -26,11 +26,17 @@ extension OneGateFileSystem {
     func deliver(_ file: AboutFile) {
         let path: [FileName] = [".onegatefs", file.name]
         let isKnown = state.withLock { node(at: path, $0) != nil }
-        guard isKnown else { return }
-        notifier.perform { [self] session in deliverChanged(path, session) }
+        guard isKnown, options.watchInterval > .zero else { return }
+        notifier.perform { [self] session in
+            let inode = state.withLock { node(at: path, $0)?.inode }
+            guard let inode else { return }
+            _ = session.invalidate(inode: inode)
+            deliverChanged(path)
+        }
     }
 
-    private func deliverChanged(_ path: [FileName], _ session: Session) {
+    /// The kernel was told already to forget what it knows of the file.
+    private func deliverChanged(_ path: [FileName]) {
         let (inode, size): (Inode?, Int?) = state.withLock { state in
             guard let (node, parent) = watchable(path, state) else { return (nil, nil) }
             let query = Cache.Query.ours
@@ -41,7 +47,6 @@ extension OneGateFileSystem {
             return (inode, file.size)
         }
         guard let inode, let size else { return }
-        _ = session.invalidate(inode: inode)
         wakePollers(of: inode)
         OwnMount.touch(absolute(path), size: size)
     }
@@ -100,17 +105,8 @@ extension OneGateFileSystem {
     }
 
     /// A path on our own mount.
-    private func absolute(_ path: [FileName]) -> [UInt8] {
+    func absolute(_ path: [FileName]) -> [UInt8] {
         notifier.mountPoint + path.flatMap { [UInt8(ascii: "/")] + $0.bytes }
-    }
-
-    /// Looks folders up again whose names were dropped.
-    func restore(_ paths: [String]) {
-        notifier.perform { [self] _ in
-            state.withLock { $0.isRestoring = true }
-            for path in paths { OwnMount.look(notifier.mountPoint + Array(path.utf8)) }
-            state.withLock { $0.isRestoring = false }
-        }
     }
 
     // MARK: Requests of our own thread

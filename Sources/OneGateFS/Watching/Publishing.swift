@@ -5,20 +5,18 @@ extension OneGateFileSystem {
     /// Makes differences known that an answer of the server's showed.
     func publish(_ changes: [TreeChange]) {
         guard !changes.isEmpty else { return }
-        let news: [TreeChange] = state.withLock { state in
+        let (news, watchable): ([TreeChange], [TreeChange]) = state.withLock { state in
             state.changesSeen += 1
-            return changes.filter { change in
-                invalidate(change, state)
-                return !isOurs(change, state)
-            }
+            for change in changes { invalidate(change, state) }
+            let news = changes.filter { !isOurs($0, state) }
+            let watchable = news.filter { isWatchable($0, state) }
+            return (news, watchable)
         }
-        guard !news.isEmpty else { return }
         let now = Clock.now
-        for change in news where EventLine.isNeeded(change) {
-            events.append(EventLine.line(change, time: now))
-        }
-        for change in news where isWatchable(change) { deliver(change) }
-        deliver(.events)
+        let lines = news.flatMap { EventLine.lines($0, time: now) }
+        for line in lines { events.append(line) }
+        for change in watchable { deliver(change) }
+        if !lines.isEmpty { deliver(.events) }
     }
 
     /// The kernel may not go on believing what is no longer so.
@@ -32,8 +30,8 @@ extension OneGateFileSystem {
     }
 
     /// Whether the kernel knows a path or its folder, so that somebody may be watching.
-    private func isWatchable(_ change: TreeChange) -> Bool {
-        options.watchInterval > .zero && state.withLock { node(at: Array(change.path.dropLast()), $0) != nil }
+    private func isWatchable(_ change: TreeChange, _ state: MountState) -> Bool {
+        options.watchInterval > .zero && node(at: Array(change.path.dropLast()), state) != nil
     }
 
     /// The node of a path, if the kernel knows it.
@@ -46,11 +44,8 @@ extension OneGateFileSystem {
         return node
     }
 
-    /// Whether a change of ours, under way now, makes this difference: the program that makes it knows.
+    /// Whether this is what a change of ours makes: the program that makes it knows.
     private func isOurs(_ change: TreeChange, _ state: MountState) -> Bool {
-        guard change.path.count > 2, change.path[0] == "vm", let id = Name.identifier(change.path[1]) else {
-            return false
-        }
-        return state.queues[id]?.touched.contains(change.path) ?? false
+        state.ownChanges[change.path]?.explains(change) ?? false
     }
 }

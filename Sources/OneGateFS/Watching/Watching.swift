@@ -7,8 +7,8 @@ struct WatchState {
     var schedule: PollSchedule<Source>
     /// What is of interest has changed.
     var isInterestOld = false
-    /// When names were dropped and the kernel's answer is to be looked at.
-    var settleDue: ContinuousClock.Instant?
+    /// What the answers so far say about which request tells what.
+    var knowledge: SourceKnowledge?
     /// When to see whether held folders still are.
     var sweepDue: ContinuousClock.Instant?
     var isStopped = false
@@ -43,90 +43,149 @@ extension OneGateFileSystem {
     /// How long a name is left alone after it was used.
     private var idle: Duration { min(options.watchInterval / 2, .seconds(2)) }
     /// How long the kernel may take to forget.
-    private var settleTime: Duration { min(options.watchInterval / 4, .milliseconds(100)) }
+    private var settleTime: Duration { .milliseconds(100) }
 
     /// Does what is due, and says when there is more to do; nil: nothing, until somebody looks something up.
     private func step(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
         drop(now)
+        sweep(now)
         settle(now)
         renewInterest(now)
         poll(now)
-        let idle = idle
-        let nextIdle = state.withLock { $0.interest.nextIdle($0.inodes, idle: idle) }
+        let (idle, settleTime) = (idle, settleTime)
+        let times = state.withLock { state in
+            [
+                state.interest.nextIdle(state.inodes, idle: idle),
+                state.interest.nextSettled(settleTime),
+            ]
+        }
         return watching.withLock { watching in
-            [nextIdle, watching.settleDue, watching.sweepDue, watching.schedule.next?.time].compactMap { $0 }
-                .min()
+            (times + [watching.sweepDue, watching.schedule.next?.time]).compactMap { $0 }.min()
         }
     }
 
-    /// Drops names that are not in use, and those of held folders from time to time.
+    // MARK: Who is watching
+
+    /// Drops names that are not in use.
     private func drop(_ now: ContinuousClock.Instant) {
-        let isSweep = watching.withLock { watching in
+        let idle = idle
+        let (files, folders): ([KnownName], [KnownName]) = state.withLock { state in
+            let nodes = state.interest.takeIdle(state.inodes, idle: idle, now: now)
+            return (
+                nodes.filter { !$0.isFolder }.compactMap(KnownName.init),
+                nodes.filter(\.isFolder).compactMap(KnownName.init)
+            )
+        }
+        if !files.isEmpty {
+            notifier.perform { [self] session in
+                for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
+                state.withLock { $0.interest.dropped(files.map(\.inode), at: .now) }
+                watchSignal.signal()
+            }
+        }
+        probe(folders)
+    }
+
+    /// Drops the names of folders to see which the kernel does not forget, and looks those up again: a
+    /// process that works in one would not find its way (getcwd(3)).
+    private func probe(_ folders: [KnownName]) {
+        for chunk in folders.chunks(of: 64) {
+            notifier.perform { [self] session in
+                state.withLock { state in
+                    state.interest.probe(chunk.map(\.inode).filter { (state.inodes[$0]?.lookups ?? 0) > 0 })
+                }
+                for folder in chunk {
+                    _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
+                }
+                // What nobody holds is forgotten at once. If that is late, one more look does not matter.
+                let patience = DispatchTime.now() + .milliseconds(10)
+                while state.withLock({ $0.interest.isProbing }) {
+                    if probeEnd.wait(timeout: patience) == .timedOut { break }
+                }
+                let held = state.withLock { state in
+                    state.interest.endProbe(state.inodes).map(\.names)
+                }
+                for names in held { restore(names) }
+                guard !held.isEmpty else { return }
+                watching.withLock { watching in
+                    watching.isInterestOld = true
+                    if watching.sweepDue == nil { watching.sweepDue = .now + options.watchInterval }
+                }
+                watchSignal.signal()
+            }
+        }
+    }
+
+    /// Sees from time to time whether held folders still are: their names are dropped, and looked up again
+    /// at once. If nobody holds one, the kernel forgets it all the same. Files need no such look:
+    /// their names stay dropped.
+    private func sweep(_ now: ContinuousClock.Instant) {
+        let isDue = watching.withLock { watching in
             guard let due = watching.sweepDue, due <= now else { return false }
             watching.sweepDue = nil
             return true
         }
-        let idle = idle
-        let names: [(parent: Inode, name: FileName)] = state.withLock { state in
-            var nodes = state.interest.takeIdle(state.inodes, idle: idle, now: now)
-            if isSweep { nodes += state.interest.takeHeldFolders(state.inodes) }
-            return nodes.compactMap { node in node.parent.map { ($0.inode, node.name) } }
+        guard isDue else { return }
+        let folders = state.withLock { state in
+            state.interest.heldFolders(state.inodes).compactMap(KnownName.init)
         }
-        guard !names.isEmpty else { return }
-        notifier.perform { session in
-            for (parent, name) in names { _ = session.invalidateEntry(parent: parent, name: name) }
+        for chunk in folders.chunks(of: 16) {
+            notifier.perform { [self] session in
+                for folder in chunk {
+                    _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
+                    if let names = state.withLock({ $0.inodes[folder.inode]?.names }) { restore(names) }
+                }
+            }
         }
-        watching.withLock { $0.settleDue = now + settleTime }
+        notifier.perform { [self] _ in
+            let hasFolders = state.withLock { !$0.interest.heldFolders($0.inodes).isEmpty }
+            guard hasFolders else { return }
+            // However many there are, this takes a small part of the time.
+            let pause = max(options.watchInterval, now.duration(to: .now) * 20)
+            watching.withLock { $0.sweepDue = .now + pause }
+            watchSignal.signal()
+        }
     }
 
-    /// Notes what is held after names were dropped.
-    private func settle(_ now: ContinuousClock.Instant) {
-        let isDue = watching.withLock { watching in
-            guard let due = watching.settleDue, due <= now else { return false }
-            watching.settleDue = nil
-            watching.isInterestOld = true
-            return true
-        }
-        guard isDue else { return }
-        let folders = state.withLock { state in state.interest.settle(state.inodes).map(\.path) }
-        guard !folders.isEmpty else { return }
-        restore(folders)
-        watching.withLock { $0.sweepDue = now + options.watchInterval }
+    /// Looks a folder up whose name was dropped.
+    private func restore(_ names: [FileName]) {
+        state.withLock { $0.isRestoring = true }
+        OwnMount.look(absolute(names))
+        state.withLock { $0.isRestoring = false }
     }
+
+    /// Notes which files are held after their names were dropped.
+    private func settle(_ now: ContinuousClock.Instant) {
+        let settleTime = settleTime
+        let hasSettled = state.withLock { state in
+            state.interest.settle(state.inodes, settleTime: settleTime, now: now)
+        }
+        if hasSettled { watching.withLock { $0.isInterestOld = true } }
+    }
+
+    /// Something that was held is not any more.
+    func forgotten() {
+        watching.withLock { $0.isInterestOld = true }
+        watchSignal.signal()
+    }
+
+    // MARK: What is polled
 
     /// Tells the schedule what is held.
     private func renewInterest(_ now: ContinuousClock.Instant) {
+        let knowledge = state.withLock { SourceKnowledge($0.cache) }
         let isOld = watching.withLock { watching in
-            defer { watching.isInterestOld = false }
-            return watching.isInterestOld
+            defer {
+                watching.isInterestOld = false
+                watching.knowledge = knowledge
+            }
+            return watching.isInterestOld || watching.knowledge != knowledge
         }
         guard isOld else { return }
         let sources = state.withLock { state in
-            Set(state.interest.held.compactMap { state.inodes[$0] }.flatMap { self.sources(of: $0, state) })
+            Set(state.interest.held.compactMap { state.inodes[$0] }.flatMap { knowledge.sources(of: $0) })
         }
         watching.withLock { $0.schedule.setInterest(sources, now: now) }
-    }
-
-    /// Which requests tell whether something that a node shows has changed.
-    private func sources(of node: Node, _ state: MountState) -> [Source] {
-        let inService = if case .present = state.cache.service.knowledge { true } else { false }
-        let inRouter = if case .present = state.cache.router.knowledge { true } else { false }
-        let everything: [Source] = [.own] + (inService ? [.service] : []) + (inRouter ? [.router] : [])
-        switch node.resource.node.kind {
-        case .machine(let id):
-            if id == own { return [.own] }
-            if let service = state.cache.service.value, service.members.contains(id), service.complete {
-                return [.service]
-            }
-            return [.machine(id)]
-        case .service: return [.service]
-        case .router, .networks: return [.router]
-        case .network(let id): return [.network(id)]
-        case .networkExtended(let id): return [.networkExtended(id)]
-        case .root, .machines: return everything
-        case .aboutFile(.events): return everything
-        case .ownLink, .about, .aboutFile, .inner: return []
-        }
     }
 
     /// Begins a poll that is due.
@@ -155,40 +214,23 @@ extension OneGateFileSystem {
                 outcome: failed ? .failed : changed ? .changed : .unchanged)
         }
     }
+}
 
-    /// Something that was held is not any more.
-    func forgotten() {
-        watching.withLock { $0.isInterestOld = true }
-        watchSignal.signal()
+/// A name in a folder, as the kernel knows it.
+private struct KnownName {
+    let inode: Inode
+    let parent: Inode
+    let name: FileName
+
+    init?(_ node: Node) {
+        guard let parent = node.parent else { return nil }
+        (inode, self.parent, name) = (node.inode, parent.inode, node.name)
     }
 }
 
-extension Source: PollSource {
-    /// What is asked for: the cost of a request depends on it.
-    package enum Kind: Hashable, Sendable {
-        case own, service, router, machine, network, networkExtended, settled
-    }
-
-    package var kind: Kind {
-        switch self {
-        case .own: .own
-        case .service: .service
-        case .router: .router
-        case .machine: .machine
-        case .network: .network
-        case .networkExtended: .networkExtended
-        case .settled: .settled
-        }
-    }
-
-    /// Measured at a real server with one client.
-    package var usualAnswerTime: Duration {
-        switch self {
-        case .own, .router: .milliseconds(19)
-        case .network, .networkExtended: .milliseconds(32)
-        case .service: .milliseconds(770)
-        case .machine: .milliseconds(780)
-        case .settled: .zero
-        }
+extension Array {
+    /// The elements, some at a time.
+    fileprivate func chunks(of count: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min(self.count, $0 + count)] }
     }
 }

@@ -17,6 +17,4 @@ struct ChangeQueue {
     var unawaited = 0
     /// Who waits for those.
     var settling: [MountState.Flight.Waiter] = []
-    /// Files that changes under way touch: seeing them change is no news.
-    var touched: Set<[FileName]> = []
 }

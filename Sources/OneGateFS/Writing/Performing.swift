@@ -76,10 +76,28 @@ extension OneGateFileSystem {
         do { return try await client.service(extended: false) } catch { throw Failure(error) }
     }
 
+    private func cardinalityPath(of role: String) -> [FileName] {
+        ["service", "roles", Name.file(for: role), "CARDINALITY"]
+    }
+
+    /// A CARDINALITY is about to be written: the kernel tells whoever watches it.
+    func touchCardinality(_ command: Command) {
+        guard case .scale(let role, let cardinality) = command else { return }
+        state.withLock { $0.begin(.value(Array(String(cardinality).utf8)), at: cardinalityPath(of: role)) }
+    }
+
     private func scale(_ role: String, to cardinality: Int) async throws(Failure) {
-        defer { state.withLock { $0.cache.expireService(at: .now) } }
+        let path = cardinalityPath(of: role)
+        var succeeded = false
+        defer {
+            state.withLock { state in
+                state.cache.expireService(at: .now)
+                state.endOwnChanges(below: path, succeeded: succeeded, at: .now)
+            }
+        }
         do {
             try await client.scale(role: role, to: cardinality)
+            succeeded = true
         } catch {
             let failure = Failure(error, changing: true)
             guard error.kind == .badRequest else { throw failure }
@@ -88,7 +106,10 @@ extension OneGateFileSystem {
             guard let known = service.roles.first(where: { $0.name.utf8.elementsEqual(role.utf8) }) else {
                 throw failure.explained(.noEntry, "the service has no role \(role)")
             }
-            if known.cardinality == cardinality { return }
+            if known.cardinality == cardinality {
+                succeeded = true
+                return
+            }
             throw failure.explained(
                 nil,
                 "\(failure.words) (the role has \(known.cardinality.map(String.init) ?? "?") VMs and is \(known.stateName)"

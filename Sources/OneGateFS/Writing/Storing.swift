@@ -33,7 +33,7 @@ extension OneGateFileSystem {
         }
         let value = try checked(WriteSession.value(of: whole))
         guard let key = place.key else {
-            touch(place)
+            touch(place, .value(Array(value.utf8)))
             try await update([(place.name, .text(value))], of: place.machine)
             return whole
         }
@@ -47,7 +47,7 @@ extension OneGateFileSystem {
             members = try keys(of: vector)
         }
         members[key] = value
-        touch(place)
+        touch(place, .value(Array(value.utf8)))
         try await update([(place.name, .vector(members))], of: place.machine)
         return whole
     }

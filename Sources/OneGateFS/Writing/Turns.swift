@@ -19,9 +19,15 @@ extension OneGateFileSystem {
             throw Failure(
                 .timedOut, "changes of VM \(machine) before this one take too long; it was not sent")
         }
-        defer { endTurn(of: machine) }
-        guard isWanted() else { throw Failure(.interrupted, "interrupted before it was sent") }
-        return try await change()
+        do throws(Failure) {
+            guard isWanted() else { throw Failure(.interrupted, "interrupted before it was sent") }
+            let value = try await change()
+            endTurn(of: machine, succeeded: true)
+            return value
+        } catch {
+            endTurn(of: machine, succeeded: false)
+            throw error
+        }
     }
 
     /// Waits for a turn, but not longer than one request may take. False: it did not come.
@@ -51,10 +57,10 @@ extension OneGateFileSystem {
         }
     }
 
-    private func endTurn(of machine: Int) {
+    private func endTurn(of machine: Int, succeeded: Bool) {
         let next: ChangeQueue.Waiting? = state.withLock { state in
+            state.endOwnChanges(below: folder(of: machine), succeeded: succeeded, at: .now)
             guard var queue = state.queues[machine] else { return nil }
-            queue.touched = []
             let next = queue.waiting.isEmpty ? nil : queue.waiting.removeFirst()
             queue.isBusy = next != nil
             state.queues[machine] = queue.isBusy || queue.unawaited > 0 ? queue : nil
@@ -85,14 +91,12 @@ extension OneGateFileSystem {
         for waiter in settled { waiter(nil) }
     }
 
-    /// A change under way touches a file, and the kernel tells whoever watches that file: seeing it
-    /// change is no news. What changes besides, such as `vm.json`, is.
-    func touch(_ place: AttributePlace) {
-        let folder: [FileName] = ["vm", Name.file(for: String(place.machine))]
+    /// A change of ours begins that will show in a place: the kernel tells whoever watches it.
+    func touch(_ place: AttributePlace, _ effect: OwnChange.Effect = .absence) {
+        let folder = folder(of: place.machine)
         state.withLock { state in
-            state.queues[place.machine]?.touched.insert(folder + place.path)
-            // A vector attribute comes with its first key and goes with its last.
-            state.queues[place.machine]?.touched.insert(folder + place.path.prefix(2))
+            if place.key != nil { state.begin(.folder, at: folder + place.path.prefix(2)) }
+            state.begin(effect, at: folder + place.path)
         }
     }
 
@@ -107,4 +111,6 @@ extension OneGateFileSystem {
         let end = DispatchTime.now() + .seconds(seconds)
         for _ in pending { _ = done.wait(timeout: end) }
     }
+
+    private func folder(of machine: Int) -> [FileName] { ["vm", Name.file(for: String(machine))] }
 }

@@ -1,0 +1,166 @@
+import Foundation
+import Glibc
+import OneGate
+import OneGateSimulator
+import Testing
+
+@Suite("What programs make of remote changes", .needsFUSE, .onOwnThread, .timeLimit(.minutes(5)))
+struct WatchingProgramsTests {
+    private let template = "vm/8/USER_TEMPLATE"
+
+    /// Starts a program that watches, and waits until what it watches is polled.
+    private func start(_ gate: MountedGate, _ script: String) throws -> Child {
+        let child = try gate.start("exec " + script)
+        gate.simulator.afterRequests(4, of: 8)
+        return child
+    }
+
+    private func waitFor(_ text: String, in child: Child) {
+        eventually("\(text), not just \(child.outputSoFar) \(child.errorsSoFar)") {
+            child.outputSoFar.contains(text)
+        }
+    }
+
+    @Test("inotifywait -r", .needs("inotifywait"))
+    func recursive() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let child = try start(
+            gate, "inotifywait -m -r -q -e modify,create,delete,close_write --format '%w%f %e' .")
+        defer { child.kill(SIGTERM) }
+        gate.cloud.setAttribute(vm: 9, name: "ACTIVE", value: "NO")
+        waitFor("./vm/9/USER_TEMPLATE/ACTIVE CLOSE_WRITE", in: child)
+        gate.cloud.scale(service: 3, role: "slave", to: 3)
+        waitFor("./vm/13 CREATE,ISDIR", in: child)
+        waitFor("./service/roles/slave/vm/13 CREATE", in: child)
+        // A folder that came is watched like the others.
+        gate.simulator.afterRequests(3, of: 8)
+        gate.cloud.setAttribute(vm: 13, name: "READY", value: "YES")
+        waitFor("./vm/13/USER_TEMPLATE/READY CREATE", in: child)
+    }
+
+    @Test("entr", .needs("entr"))
+    func entr() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let child = try start(gate, "bash -c 'echo \(template)/HYPERVISOR | entr -n cat /_'")
+        defer { child.kill(SIGTERM) }
+        waitFor("kvm\n", in: child)
+        for value in ["lxc", "a longer one", "x"] {
+            // It takes what happens just after it ran its program for that program's doing.
+            gate.simulator.afterRequests(8, of: 8)
+            gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: .string(value))
+            waitFor(value + "\n", in: child)
+        }
+    }
+
+    @Test("tail -F of the events shows a service live", .needs("tail"))
+    func tail() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let child = try start(gate, "tail -n +1 -F -s 0.1 .onegatefs/events")
+        defer { child.kill(SIGTERM) }
+        gate.cloud.setAttribute(vm: 9, name: "ACTIVE", value: "NO")
+        waitFor(#""path":"vm/9/USER_TEMPLATE/ACTIVE","kind":"changed","old":"YES","new":"NO"}"#, in: child)
+        gate.cloud.setAttribute(vm: 8, name: "V", value: ["A": "1", "B": "2"])
+        waitFor(#""path":"vm/8/USER_TEMPLATE/V/B","kind":"added","old":null,"new":"2"}"#, in: child)
+        gate.cloud.eraseAttribute(vm: 8, name: "V")
+        waitFor(#""path":"vm/8/USER_TEMPLATE/V/A","kind":"removed","old":"1","new":null}"#, in: child)
+        gate.cloud.scale(service: 3, role: "slave", to: 3)
+        waitFor(#""path":"service/roles/slave/CARDINALITY","kind":"changed","old":"2","new":"3"}"#, in: child)
+        waitFor(
+            #""path":"vm/13/USER_TEMPLATE/ROLE_NAME","kind":"added","old":null,"new":"slave"}"#, in: child)
+        // Each line once, each a JSON object with these members.
+        let lines = child.outputSoFar.split(separator: "\n")
+        #expect(Set(lines).count == lines.count)
+        for line in lines {
+            let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect(Set(event?.keys.map { $0 } ?? []) == ["time", "path", "kind", "old", "new"])
+        }
+        #expect(child.errorsSoFar == "")
+    }
+
+    @Test("the events are watchable themselves")
+    func events() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let inotify = try Inotify(gate, ".onegatefs/events")
+        gate.simulator.afterRequests(2, of: 8)
+        for value in ["1", "2", "3"] {
+            gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: .string(value))
+            inotify.wait(for: ".onegatefs/events CLOSE_WRITE")
+            #expect(try gate.text(".onegatefs/events").hasSuffix("\"new\":\"\(value)\"}\n"))
+            inotify.clear()
+        }
+    }
+
+    @Test("watch(1), which reads", .needs("watch"))
+    func watch() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let child = try gate.start("TERM=xterm exec watch -n 0.2 -g cat \(template)/HYPERVISOR")
+        defer { child.kill(SIGTERM) }
+        eventually("it shows the value") { child.outputSoFar.contains("kvm") }
+        gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: "lxc")
+        #expect(child.wait() == 0)
+    }
+
+    @Test("poll(2) wakes with POLLPRI, and reading from the beginning gives the new value")
+    func poll() throws {
+        let gate = try MountedGate(options: ["watch=0.2", "ttl=600"])
+        defer { gate.end() }
+        let program = """
+            import os, select, sys
+            file = os.open(sys.argv[1], os.O_RDONLY)
+            poll = select.poll()
+            poll.register(file, select.POLLPRI | select.POLLERR)
+            for _ in range(4):
+                print(os.pread(file, 100, 0).decode(), end="", flush=True)
+                events = poll.poll(60000)
+                assert events == [(file, select.POLLPRI | select.POLLERR)], events
+            """
+        let child = try Child(["python3", "-c", program, template + "/HYPERVISOR"], in: gate.path)
+        defer { child.kill(SIGTERM) }
+        waitFor("kvm\n", in: child)
+        var expected = "kvm\n"
+        for value in ["lxc", "something longer", "x"] {
+            gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: .string(value))
+            expected += value + "\n"
+            waitFor(expected, in: child)
+        }
+        gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: "end")
+        #expect(child.wait() == 0)
+        #expect(child.errorsSoFar == "")
+    }
+
+    @Test("python's watchdog", .enabled(if: Self.hasWatchdog, "needs python3-watchdog"))
+    func watchdog() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let program = """
+            import sys
+            from watchdog.events import FileSystemEventHandler
+            from watchdog.observers import Observer
+            class Handler(FileSystemEventHandler):
+                def on_any_event(self, event): print(event.event_type, event.src_path, flush=True)
+            observer = Observer()
+            observer.schedule(Handler(), "vm", recursive=True)
+            observer.start()
+            observer.join()
+            """
+        let child = try Child(["/usr/bin/python3", "-c", program], in: gate.path)
+        defer { child.kill(SIGKILL) }
+        gate.simulator.afterRequests(4, of: 8)
+        gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: "lxc")
+        waitFor("modified \(template)/HYPERVISOR\n", in: child)
+        gate.cloud.setAttribute(vm: 9, name: "NEW", value: "1")
+        waitFor("created vm/9/USER_TEMPLATE/NEW\n", in: child)
+        gate.cloud.eraseAttribute(vm: 9, name: "NEW")
+        waitFor("deleted vm/9/USER_TEMPLATE/NEW\n", in: child)
+    }
+
+    static let hasWatchdog: Bool = {
+        let outcome = try? Child.run(["/usr/bin/python3", "-c", "import watchdog"])
+        return outcome?.succeeded ?? false
+    }()
+}

@@ -3,6 +3,7 @@
 // The API of libfuse 3.12: all that is used here, and no more than older distributions have.
 #define FUSE_USE_VERSION 312
 
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
 #include <signal.h>
@@ -50,3 +51,13 @@ static inline int cfuse_event_counter(void) { return eventfd(0, EFD_CLOEXEC | EF
 
 /* gettid(2): a GNU extension that Swift's module of the C library leaves out. */
 static inline int cfuse_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+/*
+ * open_tree(2) with OPEN_TREE_CLONE: a mount of the same file system that is attached nowhere. glibc before 2.36 does
+ * not have it, and <linux/mount.h> does not go with <sys/mount.h>.
+ */
+static inline int cfuse_clone_mount(const char *path) {
+    const unsigned int clone = 1;
+    return (int)syscall(428 /* SYS_open_tree */, AT_FDCWD, path, clone | O_CLOEXEC);
+}
+

@@ -17,6 +17,11 @@ enum SystemCalls {
         check { Glibc.open(path, flags | O_CLOEXEC) }
     }
 
+    /// A mount of the file system at a path that is attached nowhere: open_tree(2).
+    static func cloneMount(_ path: String) -> Result<CInt, Errno> {
+        check { cfuse_clone_mount(path) }
+    }
+
     static func status(of path: String) -> Result<stat, Errno> {
         var status = stat()
         return check { stat(path, &status) }.map { _ in status }

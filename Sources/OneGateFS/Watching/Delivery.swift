@@ -48,7 +48,7 @@ extension OneGateFileSystem {
         }
         guard let inode, let size else { return }
         wakePollers(of: inode)
-        OwnMount.touch(absolute(path), size: size)
+        OwnMount(notifier.mountPoint).touch(path, size: size)
     }
 
     private func deliverAdded(_ path: [FileName], _ session: Session) {
@@ -66,7 +66,7 @@ extension OneGateFileSystem {
         // Somebody may have looked the name up already; then it has to be forgotten once more.
         for _ in 0..<3 {
             _ = session.invalidateEntry(parent: staged.parent, name: name)
-            if OwnMount.make(absolute(path), staged.item) { return }
+            if OwnMount(notifier.mountPoint).make(path, staged.item) { return }
         }
     }
 
@@ -88,11 +88,12 @@ extension OneGateFileSystem {
             }
             return held.sorted { $0.depth > $1.depth }.map { node in node.names }
         }
+        let mount = OwnMount(notifier.mountPoint)
         for inner in inside {
             guard let innerItem = item.item(at: inner.dropFirst(path.count)) else { continue }
-            OwnMount.remove(absolute(inner), innerItem)
+            mount.remove(inner, innerItem)
         }
-        OwnMount.remove(absolute(path), item)
+        mount.remove(path, item)
         state.withLock { $0.staged[staged.inode] = nil }
         _ = session.invalidateEntry(parent: staged.parent, name: path[path.count - 1])
     }
@@ -102,11 +103,6 @@ extension OneGateFileSystem {
     private func watchable(_ path: [FileName], _ state: MountState) -> (node: Node?, parent: Node)? {
         guard let parent = node(at: Array(path.dropLast()), state) else { return nil }
         return (state.inodes.child(path[path.count - 1], of: parent), parent)
-    }
-
-    /// A path on our own mount.
-    func absolute(_ path: [FileName]) -> [UInt8] {
-        notifier.mountPoint + path.flatMap { [UInt8(ascii: "/")] + $0.bytes }
     }
 
     // MARK: Requests of our own thread

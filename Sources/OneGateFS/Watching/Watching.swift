@@ -150,7 +150,7 @@ extension OneGateFileSystem {
     /// Looks a folder up whose name was dropped.
     private func restore(_ names: [FileName]) {
         state.withLock { $0.isRestoring = true }
-        OwnMount.look(absolute(names))
+        OwnMount(notifier.mountPoint).look(names)
         state.withLock { $0.isRestoring = false }
     }
 

@@ -159,6 +159,71 @@ struct WatchingProgramsTests {
         waitFor("deleted vm/9/USER_TEMPLATE/NEW\n", in: child)
     }
 
+    /// A device of its own, in a mount namespace of its own, that any user may open.
+    private static let anybodysFUSE = """
+        set -e
+        mknod $FOLDER/fuse c 10 229
+        chmod 666 $FOLDER/fuse
+        mount --bind $FOLDER/fuse /dev/fuse
+        """
+
+    static let canBeNobody: Bool = {
+        guard geteuid() == 0, ["setpriv", "unshare", "fusermount3", "inotifywait"].allSatisfy(Child.exists),
+            let folder = try? Executables.makeFolder()
+        else { return false }
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let script =
+            anybodysFUSE + "\nexec setpriv --reuid 65534 --regid 65534 --clear-groups test -w /dev/fuse"
+        let outcome = try? Child.run(
+            ["unshare", "-m", "bash", "-c", script], environment: ["FOLDER": folder])
+        return outcome?.succeeded ?? false
+    }()
+
+    @Test(
+        "a daemon that is not root makes the same events",
+        .enabled(if: canBeNobody, "needs root, and fusermount3"))
+    func nobody() throws {
+        let simulator = try Simulator(cloud: .panacea())
+        let folder = try Executables.makeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try simulator.environmentFile(vm: 8).write(
+            toFile: folder + "/one_env", atomically: false, encoding: .utf8)
+        let script =
+            Self.anybodysFUSE + """
+
+                mkdir $FOLDER/m
+                chown 65534:65534 $FOLDER/m
+                chmod 755 $FOLDER
+                chmod 644 $FOLDER/one_env
+                exec setpriv --reuid 65534 --regid 65534 --clear-groups bash -c '
+                set -e
+                "$ONEGATEFS" -o env_file=$FOLDER/one_env,watch=0.2 $FOLDER/m
+                cd $FOLDER/m
+                inotifywait -m -q -e modify,close_write,create,delete --format %w%f:%e vm/8 \(template) &
+                until [ -e $FOLDER/m.ends ]; do sleep 0.1; done
+                kill %1
+                cd /
+                fusermount3 -u $FOLDER/m'
+                """
+        let child = try Child(
+            ["unshare", "-m", "bash", "-c", script],
+            environment: ["FOLDER": folder, "ONEGATEFS": Executables.onegatefs])
+        defer { child.kill(SIGKILL) }
+        simulator.afterRequests(5, of: 8)
+        simulator.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: "lxc")
+        waitFor("\(template)/HYPERVISOR:CLOSE_WRITE", in: child)
+        simulator.cloud.setAttribute(vm: 8, name: "NEW", value: "1")
+        waitFor("\(template)/NEW:CREATE", in: child)
+        // Nobody may write a name, the daemon itself neither.
+        simulator.cloud.setName(vm: 8, "another")
+        waitFor("vm/8/NAME:CLOSE_WRITE", in: child)
+        simulator.cloud.eraseAttribute(vm: 8, name: "NEW")
+        waitFor("\(template)/NEW:DELETE", in: child)
+        try Data().write(to: URL(fileURLWithPath: folder + "/m.ends"))
+        #expect(child.wait() == 0)
+        #expect(child.errorsSoFar == "")
+    }
+
     static let hasWatchdog: Bool = {
         let outcome = try? Child.run(["/usr/bin/python3", "-c", "import watchdog"])
         return outcome?.succeeded ?? false

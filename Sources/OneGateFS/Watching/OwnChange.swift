@@ -9,7 +9,7 @@ struct OwnChange: Sendable {
         case value([UInt8])
         /// Nothing any more.
         case absence
-        /// A vector attribute, which comes with its first key and goes with its last.
+        /// A vector attribute, which comes with its first key.
         case folder
     }
 
@@ -22,7 +22,7 @@ struct OwnChange: Sendable {
         switch (effect, change.kind) {
         case (.value(let value), .changed(_, let file)), (.value(let value), .added(.file(let file))):
             file.value == value
-        case (.absence, .removed), (.folder, .added), (.folder, .removed): true
+        case (.absence, .removed), (.folder, .added): true
         default: false
         }
     }
@@ -34,10 +34,12 @@ extension MountState {
         ownChanges[path] = OwnChange(effect: effect)
     }
 
-    /// Changes of ours below a folder have been answered: with success, or they are not expected any more.
-    mutating func endOwnChanges(below folder: [FileName], succeeded: Bool, at now: ContinuousClock.Instant) {
+    /// Changes of ours below a folder have been answered. They are expected to show, unless they failed or
+    /// have been seen.
+    mutating func endOwnChanges(below folder: [FileName], areExpected: Bool, at now: ContinuousClock.Instant)
+    {
         for (path, change) in ownChanges where change.answered == nil && path.starts(with: folder) {
-            ownChanges[path] = succeeded ? OwnChange(effect: change.effect, answered: now) : nil
+            ownChanges[path] = areExpected ? OwnChange(effect: change.effect, answered: now) : nil
         }
     }
 

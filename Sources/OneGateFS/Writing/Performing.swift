@@ -92,7 +92,7 @@ extension OneGateFileSystem {
         defer {
             state.withLock { state in
                 state.cache.expireService(at: .now)
-                state.endOwnChanges(below: path, succeeded: succeeded, at: .now)
+                state.endOwnChanges(below: path, areExpected: succeeded, at: .now)
             }
         }
         do {

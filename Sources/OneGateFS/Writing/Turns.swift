@@ -59,7 +59,9 @@ extension OneGateFileSystem {
 
     private func endTurn(of machine: Int, succeeded: Bool) {
         let next: ChangeQueue.Waiting? = state.withLock { state in
-            state.endOwnChanges(below: folder(of: machine), succeeded: succeeded, at: .now)
+            // What was read back has been seen.
+            let areExpected = succeeded && !options.verify
+            state.endOwnChanges(below: folder(of: machine), areExpected: areExpected, at: .now)
             guard var queue = state.queues[machine] else { return nil }
             let next = queue.waiting.isEmpty ? nil : queue.waiting.removeFirst()
             queue.isBusy = next != nil
@@ -95,7 +97,11 @@ extension OneGateFileSystem {
     func touch(_ place: AttributePlace, _ effect: OwnChange.Effect = .absence) {
         let folder = folder(of: place.machine)
         state.withLock { state in
-            if place.key != nil { state.begin(.folder, at: folder + place.path.prefix(2)) }
+            if place.key != nil {
+                // It comes with its first key, and goes with its last.
+                let isRemoval = if case .absence = effect { true } else { false }
+                state.begin(isRemoval ? .absence : .folder, at: folder + place.path.prefix(2))
+            }
             state.begin(effect, at: folder + place.path)
         }
     }

@@ -17,8 +17,6 @@ final class OneGateFileSystem: FileSystem {
     let notifier = Notifier()
     let watching: Mutex<WatchState>
     let watchSignal = DispatchSemaphore(value: 0)
-    /// The kernel forgot the last of the folders whose names were dropped to see who holds them.
-    let probeEnd = DispatchSemaphore(value: 0)
     let own: Int
     private let onReady: @Sendable () -> Void
 

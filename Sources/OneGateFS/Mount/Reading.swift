@@ -28,9 +28,8 @@ extension OneGateFileSystem {
         let node = state.inodes[inode]
         _ = state.inodes.forget(inode, count: count)
         guard let node else { return }
-        let (wasHeld, endsProbe) = state.interest.forget(node, at: .now)
+        let wasHeld = state.interest.forget(node, at: .now)
         if wasHeld { forgotten() }
-        if endsProbe { probeEnd.signal() }
     }
 
     func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {

@@ -2,6 +2,9 @@ import FUSE
 
 /// Which names may be what.
 public enum Name {
+    /// A name that the root never has.
+    static let nothing: FileName = "-"
+
     /// The longest file name that Linux allows, in bytes (NAME_MAX, limits.h).
     static let lengthLimit = 255
 

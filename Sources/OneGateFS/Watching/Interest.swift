@@ -33,15 +33,13 @@ struct Interest {
         return used.count == 1
     }
 
-    /// The kernel forgot a node: nobody held it. Returns whether it counted as held until now, and whether
-    /// it was the last of the probed folders.
-    mutating func forget(_ node: Node, at now: Instant) -> (wasHeld: Bool, endsProbe: Bool) {
+    /// The kernel forgot a node: nobody held it. Returns whether it counted as held until now.
+    mutating func forget(_ node: Node, at now: Instant) -> Bool {
         let wasHeld = held.remove(node.inode) != nil
         // It has been looked up again meanwhile: then that name is to be dropped too.
         if wasHeld, node.lookups > 0 { _ = use(node, at: now) }
-        guard node.lookups == 0 else { return (wasHeld, false) }
-        let wasProbed = probed.remove(node.inode) != nil
-        return (wasHeld, wasProbed && probed.isEmpty)
+        if node.lookups == 0 { probed.remove(node.inode) }
+        return wasHeld
     }
 
     // MARK: Dropping

@@ -97,11 +97,11 @@ extension OneGateFileSystem {
                 for folder in chunk {
                     _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
                 }
-                // What nobody holds is forgotten at once. If that is late, one more look does not matter.
-                let patience = DispatchTime.now() + .milliseconds(10)
-                while state.withLock({ $0.interest.isProbing }) {
-                    if probeEnd.wait(timeout: patience) == .timedOut { break }
-                }
+                // What nobody holds is forgotten at once, and that is told before a request that comes after
+                // it: at most eight others go first (fuse_dev_do_read in Linux's fs/fuse/dev.c). So when the
+                // last of these look-ups is answered, it is known.
+                let mount = OwnMount(notifier.mountPoint)
+                for _ in 0..<10 where state.withLock({ $0.interest.isProbing }) { mount.look([Name.nothing]) }
                 let held = state.withLock { state in
                     state.interest.endProbe(state.inodes).map(\.names)
                 }

@@ -249,7 +249,8 @@ struct Cache {
     private func ask<Value>(_ source: Source, _ slot: Slot<Value>, _ query: Query) -> Answer<Value> {
         if let failure = query.failures[source] { return older(slot, failure, query) }
         // Who accepts old data does not wait for a server that just did not answer in all the time it had.
-        if let outage = outages[source], outage.failure.errno == .timedOut, outage.at + Cache.outagePause > query.arrival,
+        if let outage = outages[source], outage.failure.errno == .timedOut,
+            outage.at + Cache.outagePause > query.arrival,
             case .known(let value, let until) = older(slot, outage.failure, query)
         {
             return .known(value, until: until)

@@ -41,7 +41,7 @@ extension OneGateFileSystem {
             return (inode, file.size)
         }
         guard let inode, let size else { return }
-        _ = session.invalidate(inode: inode)
+        forget(inode, session)
         wakePollers(of: inode)
         OwnMount.touch(absolute(path), size: size)
     }

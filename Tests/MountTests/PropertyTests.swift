@@ -91,7 +91,8 @@ struct PropertyTests {
     func attributes() throws {
         let gate = try MountedGate(options: ["ttl=600"], limit: .seconds(3000))
         defer { gate.end() }
-        let other = try MountedGate(gate.simulator, vm: 9, options: ["ttl=0", "watch=0"], limit: .seconds(3000))
+        let other = try MountedGate(
+            gate.simulator, vm: 9, options: ["ttl=0", "watch=0"], limit: .seconds(3000))
         defer { other.end() }
         difficult(gate.cloud)
         let before = [8, 9].map { others(gate.cloud, $0, but: ["VALUE"]) }

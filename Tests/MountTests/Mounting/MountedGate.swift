@@ -47,7 +47,8 @@ final class MountedGate: Sendable {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         try simulator.environmentFile(vm: vm).write(toFile: envFile, atomically: false, encoding: .utf8)
         let list = (["env_file=\(envFile)"] + options).joined(separator: ",")
-        daemon = try Child([Executables.onegatefs, "-f", "-o", list, "onegate", path], in: folder, limit: limit)
+        daemon = try Child(
+            [Executables.onegatefs, "-f", "-o", list, "onegate", path], in: folder, limit: limit)
         watchdog = Watchdog(path, daemon, limit)
         eventually("it is mounted") { MountTable.has(path) || !daemon.isRunning }
         guard MountTable.has(path) else {

@@ -89,9 +89,10 @@ struct PropertyTests {
 
     @Test("written to attributes, none is lost, none is changed, and nothing else is touched")
     func attributes() throws {
-        let gate = try MountedGate(options: ["ttl=600"])
+        let gate = try MountedGate(options: ["ttl=600"], limit: .seconds(3000))
         defer { gate.end() }
-        let other = try MountedGate(gate.simulator, vm: 9, options: ["ttl=0", "watch=0"])
+        let other = try MountedGate(
+            gate.simulator, vm: 9, options: ["ttl=0", "watch=0"], limit: .seconds(3000))
         defer { other.end() }
         difficult(gate.cloud)
         let before = [8, 9].map { others(gate.cloud, $0, but: ["VALUE"]) }
@@ -115,7 +116,7 @@ struct PropertyTests {
 
     @Test("written to vector attributes, none is lost, none is changed, and nothing else is touched")
     func vectors() throws {
-        let gate = try MountedGate(options: ["ttl=600"])
+        let gate = try MountedGate(options: ["ttl=600"], limit: .seconds(3000))
         defer { gate.end() }
         difficult(gate.cloud)
         let before = others(gate.cloud, 9, but: ["BACKUP"])
@@ -143,7 +144,7 @@ struct PropertyTests {
 
     @Test("given to update, several at once, none is lost, none is changed, and nothing else is touched")
     func updates() throws {
-        let gate = try MountedGate(options: ["ttl=600"])
+        let gate = try MountedGate(options: ["ttl=600"], limit: .seconds(3000))
         defer { gate.end() }
         difficult(gate.cloud)
         let names = ["V0", "V1", "V2"]
@@ -178,7 +179,7 @@ struct PropertyTests {
 
     @Test("that cannot be stored are refused, or stored as they are: nothing in between")
     func anything() throws {
-        let gate = try MountedGate(options: ["ttl=600"])
+        let gate = try MountedGate(options: ["ttl=600"], limit: .seconds(3000))
         defer { gate.end() }
         var generator = Generator(state: Self.seed &+ 3)
         var last: JSON = "YES"

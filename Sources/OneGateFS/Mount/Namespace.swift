@@ -422,8 +422,7 @@ extension OneGateFileSystem {
             guard let folder = state.inodes[parent], let newFolder = state.inodes[newParent] else { return }
             state.inodes.child(name, of: folder)?.moved = (newFolder, newName)
             if let node = state.inodes.child(newName, of: newFolder) {
-                node.toldVersion = nil
-                notifier.invalidate(node.inode)
+                forget(node)
             }
             notifier.invalidateEntry(newName, in: newParent)
         }

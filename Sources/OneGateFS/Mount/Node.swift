@@ -49,6 +49,11 @@ final class Node {
     /// Until when the kernel may use what it was last told.
     var toldUntil: ContinuousClock.Instant?
 
+    /// How many times the kernel is about to be told to forget the size.
+    var forgetting = 0
+    /// Until when it is not sure that the kernel keeps what it is told of the size.
+    var doubtedUntil: ContinuousClock.Instant?
+
     /// Whether it is a folder, as far as it was told to the kernel.
     var isFolder = false
     /// When the kernel last looked its name up, and when first since it was last dropped.

@@ -38,10 +38,11 @@ extension OneGateFileSystem {
             // The kernel asks with the open file when that is what it reads: it gets the open's own version.
             if let file, case .reading(let reading)? = state.handles[file.handle] {
                 let current = currentVersion(node, &state, query)
-                node.toldVersion = reading.file.version
+                let limit = node.tellSize(of: reading.file.version, at: query.arrival)
                 let attributes = attributes(of: .file(reading.file), inode: inode)
                 let until = current?.version == reading.file.version ? current?.until : query.arrival
-                return .reply(.attributes(attributes, timeout: until.map { timeout(until: $0, query) } ?? 0))
+                let longest = until.map { timeout(until: $0, query) } ?? 0
+                return .reply(.attributes(attributes, timeout: min(longest, limit ?? .infinity)))
             }
             switch presence(node, &state, query) {
             case .known(let item, let until):
@@ -125,7 +126,7 @@ extension OneGateFileSystem {
             node.cachedOpens += 1
         } else {
             reply.directIO = true
-            if node.toldVersion != file.version, short, !isAbout { notifier.invalidate(node.inode) }
+            if node.believesOther(than: file.version), short, !isAbout { forget(node) }
         }
         reply.handle = state.add(
             .reading(

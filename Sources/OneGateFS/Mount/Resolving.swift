@@ -215,11 +215,11 @@ extension OneGateFileSystem {
         _ node: Node, _ item: Item, until: ContinuousClock.Instant?, _ query: Cache.Query
     ) -> Double {
         guard case .file(let file) = item else { return timeout(until: until, query) }
-        node.toldVersion = file.version
+        let limit = node.tellSize(of: file.version, at: query.arrival)
         node.toldUntil = until
         // While somebody still reads an older version through the page cache, sizes are asked for each
         // time: that reader needs the old one, everybody else the new one.
         if node.cachedOpens > 0, node.cachedVersion != file.version { return 0 }
-        return timeout(until: until, query)
+        return min(timeout(until: until, query), limit ?? .infinity)
     }
 }

@@ -30,7 +30,7 @@ extension OneGateFileSystem {
         notifier.perform { [self] session in
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
-            _ = session.invalidate(inode: inode)
+            forget(inode, session)
             deliverChanged(path)
         }
     }
@@ -49,6 +49,8 @@ extension OneGateFileSystem {
         guard let inode, let size else { return }
         wakePollers(of: inode)
         OwnMount(notifier.mountPoint).touch(path, size: size)
+        // To set a size is to forget what was told of it.
+        state.withLock { $0.inodes[inode]?.doubtSize() }
     }
 
     private func deliverAdded(_ path: [FileName], _ session: Session) {

@@ -55,11 +55,6 @@ final class Notifier: Sendable {
         if isWanted { wakeUp.signal() }
     }
 
-    /// The kernel forgets what it knows of a file: size, times and pages.
-    func invalidate(_ inode: Inode) {
-        perform { session in _ = session.invalidate(inode: inode) }
-    }
-
     /// The kernel forgets what a name in a folder is.
     func invalidateEntry(_ name: FileName, in parent: Inode) {
         perform { session in _ = session.invalidateEntry(parent: parent, name: name) }

@@ -23,7 +23,7 @@ extension OneGateFileSystem {
     private func invalidate(_ change: TreeChange, _ state: MountState) {
         guard let node = node(at: change.path, state) else { return }
         switch change.kind {
-        case .changed: notifier.invalidate(node.inode)
+        case .changed: forget(node)
         case .removed: if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
         case .added: break
         }

@@ -33,7 +33,7 @@ final class Child: Sendable {
     let id: pid_t
     private let output: CInt
     private let errors: CInt
-    private let deadline = ContinuousClock.now + Child.limit
+    private let deadline: ContinuousClock.Instant
     private let status = Mutex<Int32?>(nil)
 
     /// - Parameters:
@@ -41,10 +41,13 @@ final class Child: Sendable {
     ///   - folder: the working directory.
     ///   - environment: variables besides those of the tests; without the settings of a OneGate.
     ///   - input: what stdin reads.
+    ///   - limit: after this time it is killed.
     init(
         _ arguments: [String], in folder: String = "/", environment: [String: String] = [:],
-        input: [UInt8] = []
+        input: [UInt8] = [],
+        limit: Duration = Child.limit
     ) throws {
+        deadline = .now + limit
         output = Child.anonymousFile()
         errors = Child.anonymousFile()
         let standardInput = Child.anonymousFile(input)

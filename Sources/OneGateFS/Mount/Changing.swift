@@ -81,9 +81,14 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
+        // What mkstemp(3) makes is temporary whatever its name: one in 25 of perl's and busybox' are all upper case.
+        let isExclusive = flags.contains(.exclusive)
+        let isTemporary = isExclusive && flags.accessMode == .readWrite && permissions & 0o777 == 0o600
         serve(request, .create) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
-            switch placeForNew(name, in: folder, isExclusive: flags.contains(.exclusive), &state, query) {
+            switch placeForNew(
+                name, in: folder, isExclusive: isExclusive, isTemporary: isTemporary, &state, query)
+            {
             case .known(let place, _): return created(name, place, folder, flags, &state, query)
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)

@@ -14,8 +14,8 @@ extension OneGateFileSystem {
     ///
     /// - Parameter isExclusive: whether it was made with O_EXCL, as temporary files are.
     func placeForNew(
-        _ name: FileName, in folder: Node, isExclusive: Bool = false, _ state: inout MountState,
-        _ query: Cache.Query
+        _ name: FileName, in folder: Node, isExclusive: Bool = false, isTemporary: Bool = false,
+        _ state: inout MountState, _ query: Cache.Query
     ) -> Cache.Answer<NewPlace> {
         let directory: Directory
         switch resolve(folder, &state, query) {
@@ -33,7 +33,7 @@ extension OneGateFileSystem {
             return .known(.attribute(place, existing: file), until: nil)
         }
         let isWritable = holdsValues || directory.items.values.contains { $0.isWritable }
-        let isTemporary = isExclusive && Name.isTemporary(name, beside: directory.items.keys)
+        let isTemporary = isTemporary || isExclusive && Name.isTemporary(name, beside: directory.items.keys)
         if isWritable, isTemporary || Name.isScratch(name) { return .known(.scratch, until: nil) }
         guard holdsValues else {
             return .failed(Failure(.notPermitted, "nothing can be made in this folder"))

@@ -213,7 +213,7 @@ extension OneGateFileSystem {
         if case .settled = source { return }
         watching.withLock { watching in
             watching.schedule.noteAnswer(
-                source, asked: asked, finished: answered,
+                source, asked: asked, finished: answered, known: .now,
                 outcome: failed ? .failed : changed ? .changed : .unchanged)
         }
     }

@@ -53,7 +53,10 @@ public final class Mount: Sendable {
             client = try Client(
                 settings: settings, configuration: clientConfiguration,
                 reload: { try configuration.settings.resolve() }, logger: logger,
-                observer: { metrics.count($0) })
+                observer: { report in
+                    metrics.count(report)
+                    AnswerTime.current?.note()
+                })
         } catch let error as SettingsError {
             throw .settings(error)
         } catch {

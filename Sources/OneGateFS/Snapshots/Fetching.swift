@@ -35,15 +35,20 @@ extension OneGateFileSystem {
     private func fly(_ source: Source) async {
         while true {
             let started = state.withLock { $0.flights[source]?.started } ?? .now
-            var failure: Failure?
             let seen = state.withLock { $0.changesSeen }
-            do {
-                try await learn(source, asked: started)
-            } catch {
-                failure = error
+            let answerTime = AnswerTime()
+            let failure: Failure? = await AnswerTime.$current.withValue(answerTime) {
+                do throws(Failure) {
+                    try await learn(source, asked: started)
+                    return nil
+                } catch {
+                    return error
+                }
             }
             let changed = state.withLock { $0.changesSeen } != seen
-            noteAnswer(source, asked: started, failed: failure != nil, changed: changed)
+            noteAnswer(
+                source, asked: started, answered: answerTime.latest ?? .now, failed: failure != nil,
+                changed: changed)
             noteOutage(source, failure)
             let (waiters, again): ([MountState.Flight.Waiter], Bool) = state.withLock { state in
                 guard let flight = state.flights[source] else { return ([], false) }

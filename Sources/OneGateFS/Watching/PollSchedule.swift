@@ -39,7 +39,7 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         var asked: Instant?
         /// When the next poll should begin.
         var due: Instant
-        /// How long the latest request took.
+        /// How long the latest request took until it was known what it says.
         var answerTime: Duration
         /// The interval while polls fail, and for a while after.
         var backoff: Duration?
@@ -137,15 +137,16 @@ package struct PollSchedule<Source: PollSource>: Sendable {
     /// - Parameters:
     ///   - asked: when the request began.
     ///   - finished: when its answer was there, or it was given up.
+    ///   - known: when what it says was known, if making that out took time.
     package mutating func noteAnswer(
-        _ source: Source, asked: Instant, finished: Instant, outcome: Outcome
+        _ source: Source, asked: Instant, finished: Instant, known: Instant? = nil, outcome: Outcome
     ) {
         let isPoll = underWay.map { $0.source == source } ?? false
         // That somebody's read failed says nothing about what to poll when.
         guard isPoll || outcome != .failed else { return }
         let time = finished - asked
         var watch = watches[source] ?? Watch(due: finished, answerTime: time)
-        if !isPoll, let known = watch.asked, asked < known { return }
+        if !isPoll, let latest = watch.asked, asked < latest { return }
         var pressure =
             pressures[source.kind] ?? PollPressure(interval: interval, usual: source.usualAnswerTime)
         if outcome == .failed {
@@ -157,7 +158,7 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         pressures[source.kind] = pressure
 
         watch.asked = max(asked, watch.asked ?? asked)
-        watch.answerTime = time
+        watch.answerTime = max(time, (known ?? finished) - asked)
         switch outcome {
         case .failed:
             let least = max(pressure.pace, time * 3)

@@ -206,11 +206,14 @@ extension OneGateFileSystem {
     private func ttl(of source: Source) -> Duration { state.withLock { $0.cache.ttl(of: source) } }
 
     /// Notes that a request ended, a poll or not: it tells when to ask next, and how the server is.
-    func noteAnswer(_ source: Source, asked: ContinuousClock.Instant, failed: Bool, changed: Bool) {
+    func noteAnswer(
+        _ source: Source, asked: ContinuousClock.Instant, answered: ContinuousClock.Instant, failed: Bool,
+        changed: Bool
+    ) {
         if case .settled = source { return }
         watching.withLock { watching in
             watching.schedule.noteAnswer(
-                source, asked: asked, finished: .now,
+                source, asked: asked, finished: answered, known: .now,
                 outcome: failed ? .failed : changed ? .changed : .unchanged)
         }
     }

@@ -202,6 +202,7 @@ struct WatchingProgramsTests {
                 inotifywait -m -q -e modify,close_write,create,delete --format %w%f:%e vm/8 \(template) &
                 until [ -e $FOLDER/m.ends ]; do sleep 0.1; done
                 kill %1
+                wait %1 || true
                 cd /
                 fusermount3 -u $FOLDER/m'
                 """

@@ -40,7 +40,7 @@ extension OneGateFileSystem {
         let inode = node.inode
         node.doubtSize()
         node.forgetting += 1
-        notifier.perform { [self] session in
+        notifier.perform { [self] session, _ in
             _ = session.invalidate(inode: inode)
             state.withLock { state in
                 guard let node = state.inodes[inode] else { return }

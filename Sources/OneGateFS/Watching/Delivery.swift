@@ -13,11 +13,11 @@ extension OneGateFileSystem {
 
     /// Makes the events of a change, if somebody may be watching.
     func deliver(_ change: TreeChange) {
-        notifier.perform { [self] session in
+        notifier.perform { [self] session, mount in
             switch change.kind {
-            case .changed: deliverChanged(change.path)
-            case .added: deliverAdded(change.path, session)
-            case .removed(let item): deliverRemoved(change.path, item, session)
+            case .changed: deliverChanged(change.path, mount)
+            case .added: deliverAdded(change.path, session, mount)
+            case .removed(let item): deliverRemoved(change.path, item, session, mount)
             }
         }
     }
@@ -27,16 +27,16 @@ extension OneGateFileSystem {
         let path: [FileName] = [".onegatefs", file.name]
         let isKnown = state.withLock { node(at: path, $0) != nil }
         guard isKnown, options.watchInterval > .zero else { return }
-        notifier.perform { [self] session in
+        notifier.perform { [self] session, mount in
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
             forget(inode, session)
-            deliverChanged(path)
+            deliverChanged(path, mount)
         }
     }
 
     /// The kernel was told already to forget what it knows of the file.
-    private func deliverChanged(_ path: [FileName]) {
+    private func deliverChanged(_ path: [FileName], _ mount: OwnMount) {
         let (inode, size): (Inode?, Int?) = state.withLock { state in
             guard let (node, parent) = watchable(path, state) else { return (nil, nil) }
             let query = Cache.Query.ours
@@ -48,12 +48,12 @@ extension OneGateFileSystem {
         }
         guard let inode, let size else { return }
         wakePollers(of: inode)
-        OwnMount(notifier.mountPoint).touch(path, size: size)
+        mount.touch(path, size: size)
         // To set a size is to forget what was told of it.
         state.withLock { $0.inodes[inode]?.doubtSize() }
     }
 
-    private func deliverAdded(_ path: [FileName], _ session: Session) {
+    private func deliverAdded(_ path: [FileName], _ session: Session, _ mount: OwnMount) {
         let staged: (parent: Inode, inode: Inode, item: Item)? = state.withLock { state in
             guard let (_, parent) = watchable(path, state) else { return nil }
             let name = path[path.count - 1]
@@ -68,11 +68,13 @@ extension OneGateFileSystem {
         // Somebody may have looked the name up already; then it has to be forgotten once more.
         for _ in 0..<3 {
             _ = session.invalidateEntry(parent: staged.parent, name: name)
-            if OwnMount(notifier.mountPoint).make(path, staged.item) { return }
+            if mount.make(path, staged.item) { return }
         }
     }
 
-    private func deliverRemoved(_ path: [FileName], _ item: Item?, _ session: Session) {
+    private func deliverRemoved(
+        _ path: [FileName], _ item: Item?, _ session: Session, _ mount: OwnMount
+    ) {
         guard let item, !path.isEmpty else { return }
         let staged: (parent: Inode, inode: Inode)? = state.withLock { state in
             guard let (_, parent) = watchable(path, state) else { return nil }
@@ -90,7 +92,6 @@ extension OneGateFileSystem {
             }
             return held.sorted { $0.depth > $1.depth }.map { node in node.names }
         }
-        let mount = OwnMount(notifier.mountPoint)
         for inner in inside {
             guard let innerItem = item.item(at: inner.dropFirst(path.count)) else { continue }
             mount.remove(inner, innerItem)

@@ -6,8 +6,8 @@ import Synchronization
 /// watchers get events. Both take locks of the kernel's that a request may hold which waits for us: so
 /// it is never a thread that answers requests.
 final class Notifier: Sendable {
-    /// What the thread does. It gets the mount's session.
-    typealias Job = @Sendable (Session) -> Void
+    /// What the thread does. It gets the mount's session, and the mount to work on.
+    typealias Job = @Sendable (Session, OwnMount) -> Void
 
     private struct State {
         var session: Session?
@@ -42,8 +42,7 @@ final class Notifier: Sendable {
     /// The thread's id, as requests of its own have it in their context.
     var thread: Int32 { threadID.load(ordering: .relaxed) }
 
-    /// Where our own mount is.
-    var mountPoint: [UInt8] { state.withLock { $0.mountPoint } }
+    private var mountPoint: [UInt8] { state.withLock { $0.mountPoint } }
 
     /// Has something done.
     func perform(_ job: @escaping Job) {
@@ -57,11 +56,12 @@ final class Notifier: Sendable {
 
     /// The kernel forgets what a name in a folder is.
     func invalidateEntry(_ name: FileName, in parent: Inode) {
-        perform { session in _ = session.invalidateEntry(parent: parent, name: name) }
+        perform { session, _ in _ = session.invalidateEntry(parent: parent, name: name) }
     }
 
     private func run() {
         threadID.store(SystemThread.currentID, ordering: .relaxed)
+        var device: UInt64?
         while true {
             wakeUp.wait()
             let (jobs, session, isStopped) = state.withLock { state in
@@ -70,7 +70,9 @@ final class Notifier: Sendable {
             }
             if isStopped { return }
             guard let session else { continue }
-            for job in jobs { job(session) }
+            let mount = OwnMount(mountPoint, device: device)
+            for job in jobs { job(session, mount) }
+            device = device ?? mount.knownNumber
         }
     }
 }

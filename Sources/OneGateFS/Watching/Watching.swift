@@ -77,7 +77,7 @@ extension OneGateFileSystem {
             )
         }
         if !files.isEmpty {
-            notifier.perform { [self] session in
+            notifier.perform { [self] session, _ in
                 for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
                 state.withLock { $0.interest.dropped(files.map(\.inode), at: .now) }
                 watchSignal.signal()
@@ -90,22 +90,22 @@ extension OneGateFileSystem {
     /// process that works in one would not find its way (getcwd(3)).
     private func probe(_ folders: [KnownName]) {
         for chunk in folders.chunks(of: 64) {
-            notifier.perform { [self] session in
+            notifier.perform { [self] session, mount in
                 state.withLock { state in
                     state.interest.probe(chunk.map(\.inode).filter { (state.inodes[$0]?.lookups ?? 0) > 0 })
                 }
+                mount.prepare()
                 for folder in chunk {
                     _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
                 }
                 // What nobody holds is forgotten at once, and that is told before a request that comes after
                 // it: at most eight others go first (fuse_dev_do_read in Linux's fs/fuse/dev.c). So when the
                 // last of these look-ups is answered, it is known.
-                let mount = OwnMount(notifier.mountPoint)
                 for _ in 0..<10 where state.withLock({ $0.interest.isProbing }) { mount.look([Name.nothing]) }
                 let held = state.withLock { state in
                     state.interest.endProbe(state.inodes).map(\.names)
                 }
-                for names in held { restore(names) }
+                for names in held { restore(names, mount) }
                 guard !held.isEmpty else { return }
                 watching.withLock { watching in
                     watching.isInterestOld = true
@@ -130,27 +130,30 @@ extension OneGateFileSystem {
             state.interest.heldFolders(state.inodes).compactMap(KnownName.init)
         }
         for chunk in folders.chunks(of: 16) {
-            notifier.perform { [self] session in
+            notifier.perform { [self] session, mount in
+                mount.prepare()
                 for folder in chunk {
                     _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
-                    if let names = state.withLock({ $0.inodes[folder.inode]?.names }) { restore(names) }
+                    if let names = state.withLock({ $0.inodes[folder.inode]?.names }) {
+                        restore(names, mount)
+                    }
                 }
             }
         }
-        notifier.perform { [self] _ in
+        notifier.perform { [self] _, _ in
             let hasFolders = state.withLock { !$0.interest.heldFolders($0.inodes).isEmpty }
             guard hasFolders else { return }
             // However many there are, this takes a small part of the time.
-            let pause = max(options.watchInterval, now.duration(to: .now) * 20)
+            let pause = max(options.watchInterval, now.duration(to: .now) * 10)
             watching.withLock { $0.sweepDue = .now + pause }
             watchSignal.signal()
         }
     }
 
     /// Looks a folder up whose name was dropped.
-    private func restore(_ names: [FileName]) {
+    private func restore(_ names: [FileName], _ mount: OwnMount) {
         state.withLock { $0.isRestoring = true }
-        OwnMount(notifier.mountPoint).look(names)
+        mount.look(names)
         state.withLock { $0.isRestoring = false }
     }
 

@@ -136,8 +136,7 @@ extension OneGateFileSystem {
         case answer(Reply)
         case fail(Failure)
         case store(AttributePlace, NewContent)
-        case update(machine: Int, text: String)
-        case perform(Command, machine: Int?, role: String?)
+        case carryOut(Order)
     }
 
     func write(
@@ -166,27 +165,11 @@ extension OneGateFileSystem {
                 [self] isWanted async throws(Failure) in
                 try await store(content, at: place, isWanted: isWanted)
             }
-        case .update(let machine, let text):
+        case .carryOut(let order):
             change(request, inode, file.handle, data, .written(count)) {
                 [self] isWanted async throws(Failure) in
-                try await update(lines: text, of: machine, isWanted: isWanted)
+                try await carryOut(order, isWanted: isWanted)
             }
-        case .perform(let command, let machine, let role):
-            if isCardinality(file.handle) { touchCardinality(command) }
-            change(request, inode, file.handle, data, .written(count)) {
-                [self] isWanted async throws(Failure) in
-                try await perform(command, machine: machine, role: role, isWanted: isWanted)
-            }
-        }
-    }
-
-    private func isCardinality(_ handle: UInt64) -> Bool {
-        state.withLock { state in
-            guard case .writing(let writing)? = state.handles[handle], case .cardinality = writing.target
-            else {
-                return false
-            }
-            return true
         }
     }
 
@@ -202,30 +185,27 @@ extension OneGateFileSystem {
             guard offset + data.count <= OneGateFileSystem.contentSizeLimit else {
                 return .fail(Failure(.fileTooLarge, "the server takes at most 4 MiB in a request"))
             }
-            switch writing.session.write(data, at: offset) {
-            case .hold: return .answer(.written(data.count))
-            case .refuse(let refusal): return .fail(Failure(refusal.reason.errno, refusal.reason.words))
-            case .publish(let content, let appended):
-                return .store(place, appended.map { .appended($0) } ?? .whole(content))
-            }
+            return step(writing.session.write(data, at: offset), place, otherwise: .written(data.count))
         }
-        guard let text = String(validating: data, as: UTF8.self) else {
-            return .fail(Failure(.illegalSequence, "not UTF-8"))
-        }
-        do {
-            switch writing.target {
-            case .update(let machine): return .update(machine: machine, text: text)
-            case .control(let machine):
-                return .perform(try Command.virtualMachine(text), machine: machine, role: nil)
-            case .roleControl(let role):
-                return .perform(try Command.role(role, text), machine: nil, role: role)
-            case .serviceControl: return .perform(try Command.service(text), machine: nil, role: nil)
-            case .cardinality(let role):
-                return .perform(try Command.cardinality(of: role, text), machine: nil, role: role)
-            case .attribute, .scratch: return .answer(.error(.badDescriptor))
+        do throws(Failure) {
+            guard let order = try Order(data, to: writing.target) else {
+                return .answer(.error(.badDescriptor))
             }
+            return .carryOut(order)
         } catch {
-            return .fail(Failure(.invalid, error.words))
+            return .fail(error)
+        }
+    }
+
+    /// What a session's word on a call comes to.
+    private func step(
+        _ action: WriteSession.Action, _ place: AttributePlace, otherwise reply: Reply
+    ) -> WriteStep {
+        switch action {
+        case .hold: .answer(reply)
+        case .refuse(let refusal): .fail(Failure(refusal.reason.errno, refusal.reason.words))
+        case .publish(let content, let appended):
+            .store(place, appended.map { .appended($0) } ?? .whole(content))
         }
     }
 
@@ -335,12 +315,7 @@ extension OneGateFileSystem {
             else { return .answer(reply) }
             let action = call(&writing.session)
             state.handles[handle] = .writing(writing)
-            switch action {
-            case .hold: return .answer(reply)
-            case .refuse(let refusal): return .fail(Failure(refusal.reason.errno, refusal.reason.words))
-            case .publish(let content, let appended):
-                return .store(place, appended.map { .appended($0) } ?? .whole(content))
-            }
+            return self.step(action, place, otherwise: reply)
         }
         switch step {
         case .store(let place, let content):

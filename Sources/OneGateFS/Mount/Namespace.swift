@@ -369,7 +369,7 @@ extension OneGateFileSystem {
             _ = try await store(.whole(bytes), at: place)
             state.withLock { $0.overlays[inode] = nil }
         case (.scratch(let inode, let bytes), .command(let target)):
-            try await tell(target, bytes)
+            if let order = try Order(bytes, to: target) { try await carryOut(order) { true } }
             state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
         case (.attribute(let place, let file, _), .scratch):
             try await erase(place)
@@ -395,8 +395,7 @@ extension OneGateFileSystem {
 
     private func rename(vector place: AttributePlace, to newPlace: AttributePlace) async throws(Failure) {
         guard let tree = try await current(place.machine),
-            let vector = tree.directory(VirtualMachineTree.userTemplate)?.directory(
-                Name.file(for: place.name))
+            let vector = place.vector(in: tree)
         else { throw Failure(.noEntry, "\(place.name) is not there any more") }
         let members = try keys(of: vector)
         try await inTurn(of: newPlace.machine) { () async throws(Failure) in
@@ -425,34 +424,6 @@ extension OneGateFileSystem {
                 forget(node)
             }
             notifier.invalidateEntry(newName, in: newParent)
-        }
-    }
-
-    /// Tells a file that takes commands what was renamed onto it.
-    private func tell(_ target: Handle.Writing.Target, _ bytes: [UInt8]) async throws(Failure) {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Failure(.illegalSequence, "not UTF-8")
-        }
-        do {
-            switch target {
-            case .attribute, .scratch: break
-            case .update(let machine): try await update(lines: text, of: machine)
-            case .control(let machine):
-                try await perform(Command.virtualMachine(text), machine: machine, role: nil) { true }
-            case .roleControl(let role):
-                try await perform(Command.role(role, text), machine: nil, role: role) { true }
-            case .serviceControl: try await perform(Command.service(text), machine: nil, role: nil) { true }
-            case .cardinality(let role):
-                let command = try Command.cardinality(of: role, text)
-                touchCardinality(command)
-                try await perform(command, machine: nil, role: nil) { true }
-            }
-        } catch let error as Command.SyntaxError {
-            throw Failure(.invalid, error.words)
-        } catch let error as Failure {
-            throw error
-        } catch {
-            throw Failure(.io, "\(error)")
         }
     }
 }

@@ -46,8 +46,6 @@ final class Node {
     var cachedOpens = 0
     /// The version whose size the kernel was last told.
     var toldVersion: UInt64?
-    /// Until when the kernel may use what it was last told.
-    var toldUntil: ContinuousClock.Instant?
 
     /// How many times the kernel is about to be told to forget the size.
     var forgetting = 0

@@ -216,7 +216,6 @@ extension OneGateFileSystem {
     ) -> Double {
         guard case .file(let file) = item else { return timeout(until: until, query) }
         let limit = node.tellSize(of: file.version, at: query.arrival)
-        node.toldUntil = until
         // While somebody still reads an older version through the page cache, sizes are asked for each
         // time: that reader needs the old one, everybody else the new one.
         if node.cachedOpens > 0, node.cachedVersion != file.version { return 0 }

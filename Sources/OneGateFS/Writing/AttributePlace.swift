@@ -18,7 +18,12 @@ struct AttributePlace: Hashable, Sendable {
     /// The file in a VM's tree, or nil.
     func file(in tree: Directory?) -> File? {
         guard let template = tree?.directory(VirtualMachineTree.userTemplate) else { return nil }
-        if let key { return template.directory(Name.file(for: name))?.file(Name.file(for: key)) }
+        if let key { return vector(in: tree)?.file(Name.file(for: key)) }
         return template.file(Name.file(for: name))
+    }
+
+    /// The attribute in a VM's tree as a folder, or nil.
+    func vector(in tree: Directory?) -> Directory? {
+        tree?.directory(VirtualMachineTree.userTemplate)?.directory(Name.file(for: name))
     }
 }

@@ -171,8 +171,7 @@ extension OneGateFileSystem {
     private func removeInTurn(_ key: String, _ place: AttributePlace) async throws(Failure) {
         let tree = try await current(place.machine)
         guard place.file(in: tree) != nil,
-            let vector = tree?.directory(VirtualMachineTree.userTemplate)?.directory(
-                Name.file(for: place.name))
+            let vector = place.vector(in: tree)
         else { throw Failure(.noEntry, "\(place.erasable) is not there any more") }
         touch(place)
         guard vector.items.count > 1 else {

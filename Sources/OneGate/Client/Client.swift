@@ -90,6 +90,11 @@ public final class Client: Sendable {
         }
     }
 
+    /// Runs tasks on the thread that the connections have: a request and its answer then wake up no other thread.
+    ///
+    /// For tasks that ask, compute little, and ask again, and that never block.
+    public var executor: any TaskExecutor { transport.executor }
+
     /// Closes all connections. Requests under way and later ones fail as `cancelled`.
     public func shutdown() async { await transport.shutDown() }
 

@@ -47,11 +47,16 @@ final class Transport: Sendable {
     private struct State {
         var clients: [Route: HTTPClient] = [:]
         var isShutDown = false
+        /// Exchanges under way, and who waits until there are none.
+        var exchanges = 0
+        var idle: CheckedContinuation<Void, Never>?
     }
 
     private let configuration: Client.Configuration
     private let tls: TLSConfiguration
     private let group: MultiThreadedEventLoopGroup
+    /// Runs tasks where the connections are.
+    let executor: LoopExecutor
     private let state = Mutex(State())
 
     /// Nothing is connected before the first request.
@@ -70,6 +75,7 @@ final class Transport: Sendable {
         if configuration.insecure { tls.certificateVerification = .none }
         self.tls = tls
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.executor = LoopExecutor(group.any())
     }
 
     deinit {
@@ -78,8 +84,8 @@ final class Transport: Sendable {
             return state.isShutDown ? nil : Array(state.clients.values)
         }
         guard let clients else { return }
-        let group = group
-        Task.detached { await Transport.shutDown(clients, group) }
+        let (executor, group) = (executor, group)
+        Task.detached { await Transport.shutDown(clients, executor, group) }
     }
 
     /// Closes all connections; requests under way fail.
@@ -90,12 +96,44 @@ final class Transport: Sendable {
             defer { state.clients = [:] }
             return Array(state.clients.values)
         }
-        if let clients { await Transport.shutDown(clients, group) }
-    }
-
-    private static func shutDown(_ clients: [HTTPClient], _ group: MultiThreadedEventLoopGroup) async {
+        guard let clients else { return }
         // Failures leave nothing to do.
         for client in clients { try? await client.shutdown() }
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                guard state.exchanges > 0 else { return true }
+                state.idle = continuation
+                return false
+            }
+            if isIdle { continuation.resume() }
+        }
+        await Transport.shutDown([], executor, group)
+    }
+
+    private func beginExchange() -> Bool {
+        state.withLock { state in
+            guard !state.isShutDown else { return false }
+            state.exchanges += 1
+            return true
+        }
+    }
+
+    private func endExchange() {
+        let idle: CheckedContinuation<Void, Never>? = state.withLock { state in
+            state.exchanges -= 1
+            guard state.exchanges == 0 else { return nil }
+            defer { state.idle = nil }
+            return state.idle
+        }
+        idle?.resume()
+    }
+
+    private static func shutDown(
+        _ clients: [HTTPClient], _ executor: LoopExecutor, _ group: MultiThreadedEventLoopGroup
+    ) async {
+        // Failures leave nothing to do.
+        for client in clients { try? await client.shutdown() }
+        await executor.close()
         try? await group.shutdownGracefully()
     }
 
@@ -108,19 +146,34 @@ final class Transport: Sendable {
         _ request: Request, _ settings: Settings, before deadline: ContinuousClock.Instant,
         onNewConnection: Bool
     ) async -> Result<Answer, Failure> {
-        await withTaskGroup(of: Result<Answer, Failure>?.self) { tasks in
-            tasks.addTask { await self.exchange(request, settings, onNewConnection: onNewConnection) }
-            tasks.addTask {
-                do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return nil }
-                return .failure(.other(.timedOut, "no answer within \(self.configuration.timeout)"))
-            }
-            while let outcome = await tasks.next() {
-                guard let outcome else { continue }
-                tasks.cancelAll()
-                return outcome
-            }
-            return .failure(.other(.cancelled, "cancelled"))
+        guard beginExchange() else {
+            return .failure(.other(.cancelled, "the client has been shut down"))
         }
+        defer { endExchange() }
+        let task = Task(executorPreference: executor) {
+            await self.exchange(request, settings, onNewConnection: onNewConnection)
+        }
+        let lateness = Lateness()
+        let left = Transport.amount(ContinuousClock.now.duration(to: deadline))
+        let timer = group.any().scheduleTask(in: left) {
+            lateness.isLate.store(true, ordering: .relaxed)
+            task.cancel()
+        }
+        let outcome = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        timer.cancel()
+        guard case .failure(.other(.cancelled, _)) = outcome, lateness.isLate.load(ordering: .relaxed) else {
+            return outcome
+        }
+        return .failure(.other(.timedOut, "no answer within \(configuration.timeout)"))
+    }
+
+    /// Whether an exchange took too long.
+    private final class Lateness: Sendable {
+        let isLate = Atomic(false)
     }
 
     private func exchange(

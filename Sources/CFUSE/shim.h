@@ -61,3 +61,17 @@ static inline int cfuse_clone_mount(const char *path) {
     return (int)syscall(428 /* SYS_open_tree */, AT_FDCWD, path, clone | O_CLOEXEC);
 }
 
+/*
+ * mount_setattr(2) with MOUNT_ATTR_RDONLY: sets or clears it for one mount, not for the file system. The mount is that at a
+ * path, or with an empty path the one that a descriptor was opened on. glibc before 2.36 does not have it.
+ */
+static inline int cfuse_set_read_only(int descriptor, const char *path, int read_only) {
+    const unsigned long long flag = 1;
+    struct {
+        unsigned long long set, clear, propagation, user_namespace;
+    } attributes = {read_only ? flag : 0, read_only ? 0 : flag, 0, 0};
+    const unsigned int empty_path = 0x1000;
+    return (int)syscall(442 /* SYS_mount_setattr */, descriptor, path, *path ? 0 : empty_path, &attributes,
+                        sizeof attributes);
+}
+

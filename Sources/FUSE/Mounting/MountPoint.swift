@@ -130,8 +130,31 @@ extension MountPoint {
     /// descriptor is closed: open_tree(2) with OPEN_TREE_CLONE. What is done below it does not keep the mount here
     /// busy for umount(2). Needs CAP_SYS_ADMIN and Linux 5.2.
     ///
+    /// - Parameters:
+    ///   - path: where the file system is mounted.
+    ///   - isWritable: whether the new mount can be written through where the one at the path is read-only, which needs
+    ///     Linux 5.12.
     /// - Returns: a descriptor, which the caller closes, or nil.
-    public static func clone(_ path: String) -> Int32? {
-        try? SystemCalls.cloneMount(path).get()
+    public static func clone(_ path: String, isWritable: Bool = false) -> Int32? {
+        guard let descriptor = try? SystemCalls.cloneMount(path).get() else { return nil }
+        guard isWritable, case .failure = SystemCalls.setReadOnly(false, at: descriptor) else {
+            return descriptor
+        }
+        close(descriptor)
+        return nil
+    }
+
+    /// Makes the mount at a path read-only, but not its file system: other mounts of it, such as a
+    /// ``clone(_:isWritable:)``, may be written through. mount_setattr(2); needs CAP_SYS_ADMIN and Linux 5.12.
+    ///
+    /// - Returns: whether it is so now, and a writable clone can be had.
+    public static func makeReadOnly(_ path: String) -> Bool {
+        guard case .success = SystemCalls.setReadOnly(true, path) else { return false }
+        if let clone = clone(path, isWritable: true) {
+            close(clone)
+            return true
+        }
+        _ = SystemCalls.setReadOnly(false, path)
+        return false
     }
 }

@@ -22,6 +22,13 @@ enum SystemCalls {
         check { cfuse_clone_mount(path) }
     }
 
+    /// Makes one mount of a file system read-only, or takes that back: mount_setattr(2).
+    static func setReadOnly(_ isReadOnly: Bool, at descriptor: CInt = AT_FDCWD, _ path: String = "")
+        -> Result<Void, Errno>
+    {
+        check { cfuse_set_read_only(descriptor, path, isReadOnly ? 1 : 0) }.map { _ in }
+    }
+
     static func status(of path: String) -> Result<stat, Errno> {
         var status = stat()
         return check { stat(path, &status) }.map { _ in status }

@@ -246,7 +246,7 @@ extension OneGateFileSystem {
         _ store: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> [UInt8]
     ) {
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let stored = try await store { !deferred.isAnswered }
                 completed(handle, inode, stored)
@@ -276,7 +276,7 @@ extension OneGateFileSystem {
         _ body: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> Void
     ) {
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 try await body { !deferred.isAnswered }
                 metrics.count(.write, reply)
@@ -296,6 +296,11 @@ extension OneGateFileSystem {
     // MARK: Truncating and closing
 
     func flush(_ request: consuming Request, inode: Inode, file: OpenFile) {
+        guard !opensAreLeft else {
+            // Nothing is written: the kernel need not ask.
+            request.answer(.error(.noSystemCall))
+            return
+        }
         settle(request, inode, file.handle, .close, .ok) { $0.flush() }
     }
 
@@ -413,7 +418,7 @@ extension OneGateFileSystem {
     /// truncate(2) of a path: an update at once.
     private func truncate(_ request: consuming Request, _ inode: Inode, _ size: Int) {
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let (node, file) = try await known(inode)
                 guard size != file.size else {

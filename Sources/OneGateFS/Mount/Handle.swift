@@ -27,8 +27,15 @@ enum Handle {
     }
 
     struct Listing {
+        typealias Entry = (name: FileName, kind: FileKind, inode: Inode)
+
         let inode: Inode
-        var entries: [(name: FileName, kind: FileKind, inode: Inode)]
+        /// The names that the folder had when it was opened.
+        let names: Names
+        /// Whether the kernel reads it through its page cache.
+        let cached: Bool
+        /// What is listed, made when it is first asked for: mostly the kernel knows it already.
+        var entries: [Entry] = []
     }
 
     struct Writing {

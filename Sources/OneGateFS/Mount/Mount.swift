@@ -75,8 +75,13 @@ public final class Mount: Sendable {
         } catch {
             throw .mount(error)
         }
+        // Where the kernel refuses to open for writing, it can be left alone with opening at all.
+        let isReadOnly =
+            configuration.fileSystem.readOnly && session.mountPath.map { MountPoint.makeReadOnly($0) } ?? false
+        if isReadOnly { fileSystem.leaveOpensToKernel() }
         do {
-            try fileSystem.notifier.start(session, mountPoint: session.mountPath ?? mountPoint)
+            try fileSystem.notifier.start(
+                session, mountPoint: session.mountPath ?? mountPoint, isReadOnly: isReadOnly)
             try fileSystem.startWatching()
         } catch {
             throw .system(error)

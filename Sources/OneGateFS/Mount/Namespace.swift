@@ -68,7 +68,7 @@ extension OneGateFileSystem {
             return
         }
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let place = try await settled { [self] state, query -> Cache.Answer<NewPlace> in
                     guard let folder = state.inodes[parent] else { return .absent }
@@ -256,7 +256,7 @@ extension OneGateFileSystem {
             return
         }
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let found = try await settled { [self] state, query in
                     removable(name, in: parent, &state, query)
@@ -291,7 +291,7 @@ extension OneGateFileSystem {
             return
         }
         let deferred = request.deferred()
-        Task { [self] in
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let source = try await settled { [self] state, query in
                     removable(name, in: parent, &state, query)

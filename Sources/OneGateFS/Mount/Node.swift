@@ -47,6 +47,24 @@ final class Node {
     /// The version whose size the kernel was last told.
     var toldVersion: UInt64?
 
+    /// The names that the kernel's page cache may hold of this folder, as ``Names/signature``.
+    var cachedNames: Int?
+    /// Until when the kernel may use what the last listing told of the names.
+    var listedUntil: ContinuousClock.Instant?
+    /// How many opens read the folder through the page cache now.
+    var cachedListings = 0
+
+    /// Where the kernel opens alone: what it was told last, so that it reads what it knows the size of; until when it may
+    /// believe that; and a text that was made on demand while it is read.
+    var told: File?
+    var toldUntil: ContinuousClock.Instant?
+    var toldText: DeferredText.Text?
+    /// There, too: a folder that is being listed.
+    var listing: [Handle.Listing.Entry] = []
+    /// There, too: which version poll(2) told a thread of.
+    var polled: [Int32: UInt64] = [:]
+    var pollers: [PollHandle] = []
+
     /// How many times the kernel is about to be told to forget the size.
     var forgetting = 0
     /// Until when it is not sure that the kernel keeps what it is told of the size.
@@ -63,6 +81,9 @@ final class Node {
     var found: (item: Item, epoch: UInt64, until: ContinuousClock.Instant)?
     /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
     var moved: (folder: Node, name: FileName)?
+
+    /// For how many threads at a time it is known what poll(2) told them.
+    static let polledLimit = 256
 
     init(inode: Inode, name: FileName, parent: Node?, kind: Kind) {
         self.inode = inode

@@ -18,6 +18,8 @@ final class OneGateFileSystem: FileSystem {
     let watching: Mutex<WatchState>
     let watchSignal = DispatchSemaphore(value: 0)
     let own: Int
+    /// Whether the kernel opens files and folders without asking: on a mount that it keeps read-only.
+    private let leavesOpens = Atomic(false)
     private let onReady: @Sendable () -> Void
 
     /// - Parameters:
@@ -50,8 +52,15 @@ final class OneGateFileSystem: FileSystem {
     func initialize(_ connection: inout Connection) {
         // O_TRUNC comes with OPEN, so that it publishes nothing by itself.
         connection.wanted.insert([.atomicTruncate, .readdirplus, .parallelDirectoryOperations])
-        // What the page cache holds is told to be old when it is.
-        connection.wanted.remove(.autoInvalidateData)
+        let mayLeaveOpens = connection.available.isSuperset(of: [.noOpenSupport, .noOpendirSupport])
+        if !mayLeaveOpens { leavesOpens.store(false, ordering: .relaxed) }
+        if opensAreLeft {
+            // What the page cache holds is old when the time of the last change is another one.
+            connection.wanted.insert(.autoInvalidateData)
+        } else {
+            // What the page cache holds is told to be old when it is.
+            connection.wanted.remove(.autoInvalidateData)
+        }
         // Reads in the background could not be interrupted.
         connection.wanted.remove(.asyncRead)
         // RELEASE is a request in the background. If only a few of those are let through, handles pile up
@@ -60,6 +69,12 @@ final class OneGateFileSystem: FileSystem {
         connection.congestionThreshold = 768
         onReady()
     }
+
+    /// From now on the kernel opens files and folders alone. Call it before the first request.
+    func leaveOpensToKernel() { leavesOpens.store(true, ordering: .relaxed) }
+
+    /// Whether the kernel opens files and folders without asking.
+    var opensAreLeft: Bool { leavesOpens.load(ordering: .relaxed) }
 
     /// Forgets how old everything is, as SIGHUP wants it.
     func expireAll() {

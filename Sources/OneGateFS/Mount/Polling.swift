@@ -7,7 +7,11 @@ extension OneGateFileSystem {
         _ request: consuming Request, inode: Inode, file: OpenFile, events: PollEvents, handle: PollHandle?
     ) {
         let always: PollEvents = [.readable, .normalReadable, .writable, .normalWritable]
+        let thread = request.context.pid
         let ready: PollEvents = state.withLock { state in
+            if opensAreLeft, let node = state.inodes[inode] {
+                return polled(node, by: thread, handle, &state)
+            }
             guard case .reading(var reading)? = state.handles[file.handle], let node = state.inodes[inode]
             else {
                 return always
@@ -29,10 +33,28 @@ extension OneGateFileSystem {
         request.answer(.poll(ready))
     }
 
+    /// Where the kernel opens alone, an open says nothing of itself: a thread is told of each version once.
+    private func polled(
+        _ node: Node, by thread: Int32, _ handle: PollHandle?, _ state: inout MountState
+    ) -> PollEvents {
+        guard case .known(.file(let current), _) = resolve(node, &state, .ours) else {
+            return [.readable, .normalReadable]
+        }
+        if let handle { node.pollers.append(handle) }
+        if node.polled.count >= Node.polledLimit { node.polled = [:] }
+        let before = node.polled.updateValue(current.version, forKey: thread)
+        return before.map { $0 != current.version } ?? false
+            ? [.readable, .normalReadable, .priority, .error] : [.readable, .normalReadable]
+    }
+
     /// Wakes whoever waits in poll(2) for a file.
     func wakePollers(of inode: Inode) {
         let handles: [PollHandle] = state.withLock { state in
-            state.handles.values.compactMap { handle in
+            if opensAreLeft, let node = state.inodes[inode] {
+                defer { node.pollers = [] }
+                return node.pollers
+            }
+            return state.handles.values.compactMap { handle in
                 if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
             }
         }

@@ -89,6 +89,10 @@ extension OneGateFileSystem {
     }
 
     func open(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
+        guard !opensAreLeft else {
+            request.answer(.error(.noSystemCall))
+            return
+        }
         guard flags.accessMode == .readOnly else {
             return openForWriting(request, inode: inode, flags: flags)
         }
@@ -138,6 +142,7 @@ extension OneGateFileSystem {
 
     func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
         let bytes: [UInt8]? = state.withLock { state in
+            if opensAreLeft { return state.inodes[inode]?.toldBytes(until: Int(offset) + count) }
             switch state.handles[file.handle] {
             case .reading(var reading):
                 if reading.isNews, offset == 0 {
@@ -197,144 +202,9 @@ extension OneGateFileSystem {
             if case .created(let owner)? = state.overlays[writing.inode]?.content, owner == number {
                 state.overlays[writing.inode] = nil
             }
-        case .listing: break
+        case .listing(let listing):
+            if listing.cached, let node = state.inodes[listing.inode] { node.cachedListings -= 1 }
         }
-    }
-
-    // MARK: Folders
-
-    func openDirectory(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
-        serve(request, .opendir) { [self] state, query in
-            guard let node = state.inodes[inode] else { return .error(.noEntry) }
-            switch names(in: node, &state, query) {
-            case .known(let names, _):
-                var listing = Handle.Listing(inode: inode, entries: [])
-                listing.entries.reserveCapacity(names.count + 2)
-                listing.entries.append((".", .directory, inode))
-                listing.entries.append(("..", .directory, node.parent?.inode ?? inode))
-                for (name, kind) in names {
-                    listing.entries.append((name, kind, state.inodes.number(name, of: node)))
-                }
-                var reply = OpenReply()
-                reply.handle = state.add(.listing(listing))
-                return .reply(.open(reply), handle: reply.handle)
-            case .absent: return .error(.noEntry)
-            case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure, inode)
-            }
-        }
-    }
-
-    /// The names in a folder, and what kind each is.
-    private func names(
-        in node: Node, _ state: inout MountState, _ query: Cache.Query
-    ) -> Cache.Answer<[(FileName, FileKind)]> {
-        switch node.kind {
-        case .root:
-            var names: [(FileName, FileKind)] = [("vm", .directory), (".onegatefs", .directory)]
-            switch state.cache.hasService(query) {
-            case .known: names.append(("service", .directory))
-            case .absent: break
-            case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure)
-            }
-            switch state.cache.hasRouter(query) {
-            case .known: names += [("vrouter", .directory), ("vnet", .directory)]
-            case .absent: break
-            case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure)
-            }
-            return .known(names, until: nil)
-        case .machines:
-            return state.cache.machineIDs(query).map { ids in
-                [("self", .symbolicLink)] + ids.map { (Name.file(for: String($0)), .directory) }
-            }
-        case .networks:
-            return state.cache.networkIDs(query).map { ids in
-                ids.map { (Name.file(for: String($0)), .directory) }
-            }
-        case .about:
-            return .known(AboutFile.allCases.map { ($0.name, .regular) }, until: nil)
-        default:
-            switch resolve(node, &state, query) {
-            case .known(.directory(let directory), let until):
-                var names = directory.items.map { name, item in (name, item.kind) }
-                if case .network = node.kind { names.append(("extended.json", .regular)) }
-                for overlay in state.overlays.values
-                where overlay.parent == node.inode && directory[overlay.name] == nil {
-                    names.append((overlay.name, overlay.item.kind))
-                }
-                return .known(names, until: until)
-            case .known: return .absent
-            case .absent: return .absent
-            case .needs(let source): return .needs(source)
-            case .failed(let failure): return .failed(failure)
-            }
-        }
-    }
-
-    func readDirectory(
-        _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
-    ) {
-        let answer: Reply = state.withLock { state in
-            guard case .listing(let listing)? = state.handles[file.handle] else {
-                return .error(.badDescriptor)
-            }
-            var buffer = DirectoryBuffer(capacity: count)
-            var index = max(0, Int(offset))
-            while index < listing.entries.count {
-                let entry = listing.entries[index]
-                let fits = buffer.append(
-                    name: entry.name, inode: entry.inode, kind: entry.kind, nextOffset: Int64(index + 1))
-                guard fits else { break }
-                index += 1
-            }
-            return .directory(buffer.bytes)
-        }
-        request.answer(answer)
-    }
-
-    func readDirectoryPlus(
-        _ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int
-    ) {
-        // What a name means may have to be asked for again by now: then only the name is given, and the
-        // kernel looks it up if somebody wants to know.
-        let query = Cache.Query(arrival: .now)
-        let (answer, lookups): (Reply, [Inode]) = state.withLock { state in
-            guard case .listing(let listing)? = state.handles[file.handle], let folder = state.inodes[inode]
-            else {
-                return (.error(.badDescriptor), [])
-            }
-            var buffer = DirectoryBuffer(capacity: count)
-            var lookups: [Inode] = []
-            var index = max(0, Int(offset))
-            while index < listing.entries.count {
-                let item = listing.entries[index]
-                var entry = Entry(
-                    inode: Inode(rawValue: 0),
-                    attributes: FileAttributes(inode: item.inode, kind: item.kind, permissions: 0))
-                var node: Node?
-                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query)
-                {
-                    let known = state.inodes.node(item.name, of: folder, kind: found.kind)
-                    entry = self.entry(known, found.item, until: until, query, &state)
-                    node = known
-                }
-                guard buffer.appendPlus(name: item.name, entry: entry, nextOffset: Int64(index + 1)) else {
-                    if let node { forget(node.inode, count: 1, &state) }
-                    break
-                }
-                if let node { lookups.append(node.inode) }
-                index += 1
-            }
-            return (.directory(buffer.bytes), lookups)
-        }
-        if !request.answer(answer) { takeBack(lookups, nil) }
-    }
-
-    func releaseDirectory(_ request: consuming Request, inode: Inode, file: OpenFile) {
-        state.withLock { close(file.handle, &$0) }
-        request.answer(.ok)
     }
 
     func statistics(_ request: consuming Request, inode: Inode) {
@@ -342,16 +212,5 @@ extension OneGateFileSystem {
         var statistics = FileSystemStatistics()
         statistics.longestName = UInt64(Name.lengthLimit)
         request.answer(.statistics(statistics))
-    }
-}
-
-extension Item {
-    /// The kind that a listing shows.
-    var kind: FileKind {
-        switch self {
-        case .file: .regular
-        case .directory: .directory
-        case .link: .symbolicLink
-        }
     }
 }

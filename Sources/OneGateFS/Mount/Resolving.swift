@@ -216,6 +216,13 @@ extension OneGateFileSystem {
     ) -> Double {
         guard case .file(let file) = item else { return timeout(until: until, query) }
         let limit = node.tellSize(of: file.version, at: query.arrival)
+        if opensAreLeft {
+            let longest = min(timeout(until: until, query), limit ?? .infinity)
+            if node.told?.version != file.version { node.toldText = nil }
+            node.told = file
+            node.toldUntil = .now + .seconds(longest)
+            return longest
+        }
         // While somebody still reads an older version through the page cache, sizes are asked for each
         // time: that reader needs the old one, everybody else the new one.
         if node.cachedOpens > 0, node.cachedVersion != file.version { return 0 }

@@ -28,7 +28,9 @@ extension OneGateFileSystem {
         }
         guard begin else { return }
         if case .settled = source { return waiter(nil) }
-        Task { await fly(source) }
+        // What is small is taken in where it arrives.
+        let isSmall = source == .own || source == .router
+        Task(executorPreference: isSmall ? client.executor : nil) { [self] in await fly(source) }
     }
 
     /// Makes the request of a flight, and the next one if somebody came too late for this.

@@ -13,7 +13,8 @@ extension OneGateFileSystem {
 
     /// Makes the events of a change, if somebody may be watching.
     func deliver(_ change: TreeChange) {
-        notifier.perform { [self] session, mount in
+        let isChange = if case .changed = change.kind { true } else { false }
+        notifier.makeEvent(at: change.path, isChange: isChange) { [self] session, mount in
             switch change.kind {
             case .changed: deliverChanged(change.path, mount)
             case .added: deliverAdded(change.path, session, mount)
@@ -27,7 +28,7 @@ extension OneGateFileSystem {
         let path: [FileName] = [".onegatefs", file.name]
         let isKnown = state.withLock { node(at: path, $0) != nil }
         guard isKnown, options.watchInterval > .zero else { return }
-        notifier.perform { [self] session, mount in
+        notifier.makeEvent(at: path, isChange: true) { [self] session, mount in
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
             forget(inode, session)

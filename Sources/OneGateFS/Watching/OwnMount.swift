@@ -17,6 +17,8 @@ final class OwnMount {
     private let mountPoint: [UInt8]
     /// The file system that it has to be: another one may be mounted there by now.
     private let device: UInt64?
+    /// Whether the mount is read-only; then a writable one is worked on.
+    private let isReadOnly: Bool
     private lazy var place: Place? = open()
     /// The file system's number, once something has been done.
     private(set) var knownNumber: UInt64?
@@ -31,9 +33,11 @@ final class OwnMount {
     /// - Parameters:
     ///   - mountPoint: an absolute path.
     ///   - device: the file system's number, as it was found before.
-    init(_ mountPoint: [UInt8], device: UInt64?) {
+    ///   - isReadOnly: whether the mount is read-only.
+    init(_ mountPoint: [UInt8], device: UInt64?, isReadOnly: Bool) {
         self.mountPoint = mountPoint
         self.device = device
+        self.isReadOnly = isReadOnly
     }
 
     deinit {
@@ -41,7 +45,7 @@ final class OwnMount {
     }
 
     private func open() -> Place? {
-        let base = MountPoint.clone(String(decoding: mountPoint, as: UTF8.self)) ?? AT_FDCWD
+        let base = MountPoint.clone(String(decoding: mountPoint, as: UTF8.self), isWritable: isReadOnly) ?? AT_FDCWD
         let prefix = base >= 0 ? [] : mountPoint + [UInt8(ascii: "/")]
         var status = stat()
         let root: [UInt8] = prefix + [UInt8(ascii: "."), 0]

@@ -15,9 +15,8 @@ enum InodeNumber {
         return hash ^ hash >> 29
     }
 
-    /// The number of a name in a folder. 0 and 1 have a meaning of their own and are never given.
+    /// The number of a name in a folder. Small numbers have other meanings and are never given.
     static func of(_ name: FileName, in parent: Inode) -> Inode {
-        let number = hash(name.bytes, seed: parent.rawValue &* 0x2545_F491_4F6C_DD1D)
-        return Inode(rawValue: number > 1 ? number : number + 2)
+        Inode(rawValue: hash(name.bytes, seed: parent.rawValue &* 0x2545_F491_4F6C_DD1D) | 1 << 63)
     }
 }

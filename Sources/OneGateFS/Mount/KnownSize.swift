@@ -9,18 +9,6 @@ extension Node {
     /// How long after the kernel had to forget a size it may drop another one.
     static let doubt: Duration = .seconds(1)
 
-    /// How much later than we the kernel may begin to count the time for which it was told something.
-    static let delay: Duration = .milliseconds(20)
-
-    /// What the kernel was told the size of, where it opens alone. A long text is kept until its end has been read.
-    func toldBytes(until end: Int) -> [UInt8]? {
-        guard let told else { return nil }
-        guard case .deferred(let deferred) = told.content else { return told.bytes }
-        let text = toldText ?? deferred.text
-        toldText = end < text.bytes.count ? text : nil
-        return text.bytes
-    }
-
     /// The kernel may drop what it is told of the size from now on for a while.
     func doubtSize() {
         toldVersion = nil
@@ -48,11 +36,12 @@ extension Node {
 
 extension OneGateFileSystem {
     /// Has the kernel forget size, times and pages of a file.
-    ///
-    /// Where the kernel opens alone, it asks by itself for what it was told for long enough: who asks just then would not
-    /// get to know the size, and read the new text cut to the old one.
     func forget(_ node: Node) {
-        if opensAreLeft, node.toldUntil.map({ $0 + Node.delay <= .now }) ?? true { return }
+        if isFixed(node) {
+            // What is known is as it is; another file has the name now.
+            if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
+            return
+        }
         let inode = node.inode
         node.doubtSize()
         node.forgetting += 1

@@ -74,6 +74,7 @@ extension OneGateFileSystem {
             return state.cache.networkIDs(query).map { ids in
                 Names(others: ids.map { (Name.file(for: String($0)), .directory) })
             }
+        case .revisions: return .absent
         case .about:
             return .known(Names(others: AboutFile.allCases.map { ($0.name, .regular) }), until: nil)
         default:
@@ -143,10 +144,10 @@ extension OneGateFileSystem {
                     node = known
                 }
                 guard buffer.appendPlus(name: item.name, entry: entry, nextOffset: Int64(index + 1)) else {
-                    if let node { forget(node.inode, count: 1, &state) }
+                    if node != nil { forget(entry.inode, count: 1, &state) }
                     break
                 }
-                if let node { lookups.append(node.inode) }
+                if node != nil { lookups.append(entry.inode) }
             }
             return (buffer.bytes, lookups)
         }

@@ -77,7 +77,8 @@ public final class Mount: Sendable {
         }
         // Where the kernel refuses to open for writing, it can be left alone with opening at all.
         let isReadOnly =
-            configuration.fileSystem.readOnly && session.mountPath.map { MountPoint.makeReadOnly($0) } ?? false
+            configuration.fileSystem.readOnly
+            && session.mountPath.map { MountPoint.makeReadOnly($0) } ?? false
         if isReadOnly { fileSystem.leaveOpensToKernel() }
         do {
             try fileSystem.notifier.start(

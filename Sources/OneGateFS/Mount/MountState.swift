@@ -5,6 +5,7 @@ import OneGate
 struct MountState {
     var cache: Cache { didSet { epoch &+= 1 } }
     var inodes = InodeTable()
+    var revisions = Revisions()
     var handles: [UInt64: Handle] = [:]
     var overlays: [Inode: Overlay] = [:] { didSet { epoch &+= 1 } }
     /// Grows with everything that may change what a path means: what was found out before counts no more.

@@ -27,6 +27,8 @@ final class Node {
         case about
         /// A file in `/.onegatefs`.
         case aboutFile(AboutFile)
+        /// `/.revisions`, which is there for our own thread only.
+        case revisions
         /// Something inside one of the server's resources, or an editor's scratch file beside it.
         case inner
     }
@@ -54,16 +56,9 @@ final class Node {
     /// How many opens read the folder through the page cache now.
     var cachedListings = 0
 
-    /// Where the kernel opens alone: what it was told last, so that it reads what it knows the size of; until when it may
-    /// believe that; and a text that was made on demand while it is read.
-    var told: File?
-    var toldUntil: ContinuousClock.Instant?
-    var toldText: DeferredText.Text?
-    /// There, too: a folder that is being listed.
+    /// Where the kernel opens alone: a folder that is being listed, and the versions of a file that the kernel knows.
     var listing: [Handle.Listing.Entry] = []
-    /// There, too: which version poll(2) told a thread of.
-    var polled: [Int32: UInt64] = [:]
-    var pollers: [PollHandle] = []
+    var revisions: [Revision] = []
 
     /// How many times the kernel is about to be told to forget the size.
     var forgetting = 0
@@ -81,9 +76,6 @@ final class Node {
     var found: (item: Item, epoch: UInt64, until: ContinuousClock.Instant)?
     /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
     var moved: (folder: Node, name: FileName)?
-
-    /// For how many threads at a time it is known what poll(2) told them.
-    static let polledLimit = 256
 
     init(inode: Inode, name: FileName, parent: Node?, kind: Kind) {
         self.inode = inode

@@ -9,9 +9,7 @@ extension OneGateFileSystem {
         let always: PollEvents = [.readable, .normalReadable, .writable, .normalWritable]
         let thread = request.context.pid
         let ready: PollEvents = state.withLock { state in
-            if opensAreLeft, let node = state.inodes[inode] {
-                return polled(node, by: thread, handle, &state)
-            }
+            if opensAreLeft { return polled(inode, by: thread, handle, &state) }
             guard case .reading(var reading)? = state.handles[file.handle], let node = state.inodes[inode]
             else {
                 return always
@@ -35,14 +33,14 @@ extension OneGateFileSystem {
 
     /// Where the kernel opens alone, an open says nothing of itself: a thread is told of each version once.
     private func polled(
-        _ node: Node, by thread: Int32, _ handle: PollHandle?, _ state: inout MountState
+        _ inode: Inode, by thread: Int32, _ handle: PollHandle?, _ state: inout MountState
     ) -> PollEvents {
-        guard case .known(.file(let current), _) = resolve(node, &state, .ours) else {
-            return [.readable, .normalReadable]
-        }
-        if let handle { node.pollers.append(handle) }
-        if node.polled.count >= Node.polledLimit { node.polled = [:] }
-        let before = node.polled.updateValue(current.version, forKey: thread)
+        guard let revision = state.revisions[inode],
+            case .known(.file(let current), _) = resolve(revision.node, &state, .ours)
+        else { return [.readable, .normalReadable] }
+        if let handle { revision.pollers.append(handle) }
+        if revision.polled.count >= Revision.polledLimit { revision.polled = [:] }
+        let before = revision.polled.updateValue(current.version, forKey: thread)
         return before.map { $0 != current.version } ?? false
             ? [.readable, .normalReadable, .priority, .error] : [.readable, .normalReadable]
     }
@@ -50,11 +48,7 @@ extension OneGateFileSystem {
     /// Wakes whoever waits in poll(2) for a file.
     func wakePollers(of inode: Inode) {
         let handles: [PollHandle] = state.withLock { state in
-            if opensAreLeft, let node = state.inodes[inode] {
-                defer { node.pollers = [] }
-                return node.pollers
-            }
-            return state.handles.values.compactMap { handle in
+            state.handles.values.compactMap { handle in
                 if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
             }
         }

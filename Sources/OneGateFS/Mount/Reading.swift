@@ -6,13 +6,17 @@ extension OneGateFileSystem {
     static let cachedSizeLimit = 4096
 
     func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
+        if opensAreLeft, let entry = revision(parent, name) {
+            if !request.answer(.entry(entry)) { takeBack([entry.inode], nil) }
+            return
+        }
         serve(request, .lookup) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch child(name, of: folder, &state, query) {
             case .known(let found, let until):
                 let node = state.inodes.node(name, of: folder, kind: found.kind)
                 let entry = entry(node, found.item, until: until, query, &state)
-                return .reply(.entry(entry), lookups: [node.inode])
+                return .reply(.entry(entry), lookups: [entry.inode])
             case .absent: return .error(.noEntry)
             case .needs(let source): return .needs(source)
             case .failed(let failure): return .failed(failure, parent, name)
@@ -25,8 +29,10 @@ extension OneGateFileSystem {
     }
 
     func forget(_ inode: Inode, count: UInt64, _ state: inout MountState) {
-        let node = state.inodes[inode]
-        _ = state.inodes.forget(inode, count: count)
+        let node = state.inodes[inode] ?? state.revisions[inode]?.node
+        state.revisions.forget(inode, count: count)
+        guard let known = node?.inode else { return }
+        _ = state.inodes.forget(known, count: count)
         guard let node else { return }
         let wasHeld = state.interest.forget(node, at: .now)
         if wasHeld { forgotten() }
@@ -34,6 +40,10 @@ extension OneGateFileSystem {
 
     func attributes(_ request: consuming Request, inode: Inode, file: OpenFile?) {
         serve(request, .getattr) { [self] state, query in
+            if let revision = state.revisions[inode] {
+                let entry = entry(revision, until: nil, query)
+                return .reply(.attributes(entry.attributes, timeout: entry.attributeTimeout))
+            }
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             // The kernel asks with the open file when that is what it reads: it gets the open's own version.
             if let file, case .reading(let reading)? = state.handles[file.handle] {
@@ -142,7 +152,7 @@ extension OneGateFileSystem {
 
     func read(_ request: consuming Request, inode: Inode, file: OpenFile, offset: Int64, count: Int) {
         let bytes: [UInt8]? = state.withLock { state in
-            if opensAreLeft { return state.inodes[inode]?.toldBytes(until: Int(offset) + count) }
+            if opensAreLeft { return unopened(inode, until: Int(offset) + count, &state) }
             switch state.handles[file.handle] {
             case .reading(var reading):
                 if reading.isNews, offset == 0 {

@@ -11,7 +11,7 @@ extension OneGateFileSystem {
             return .known(item, until: query.arrival)
         }
         switch node.kind {
-        case .root, .machines, .networks, .about:
+        case .root, .machines, .networks, .about, .revisions:
             return .known(folder(state.mounted), until: nil)
         case .ownLink:
             return .known(.link(Link(target: String(own), modified: state.mounted)), until: nil)
@@ -91,6 +91,7 @@ extension OneGateFileSystem {
             switch name {
             case "vm": return .known((.machines, shown), until: nil)
             case ".onegatefs": return .known((.about, shown), until: nil)
+            case Revisions.folder where query.isOurs: return .known((.revisions, shown), until: query.arrival)
             case "service": return state.cache.hasService(query).map { (.service, shown) }
             case "vrouter": return state.cache.hasRouter(query).map { (.router, shown) }
             case "vnet": return state.cache.hasRouter(query).map { (.networks, shown) }
@@ -126,7 +127,7 @@ extension OneGateFileSystem {
                 return .known((.inner, overlay.item), until: query.arrival)
             }
             return inner(name, inode, of: parent, &state, query).map { (.inner, $0) }
-        case .ownLink, .networkExtended, .aboutFile:
+        case .ownLink, .networkExtended, .aboutFile, .revisions:
             return .absent
         }
     }
@@ -203,6 +204,11 @@ extension OneGateFileSystem {
         if !isRestored, options.watchInterval > .zero, node !== state.inodes.root {
             if state.interest.use(node, at: query.arrival) { watchSignal.signal() }
         }
+        if case .file(let file) = item, isFixed(node) {
+            let revision = state.revisions.revision(of: file, node)
+            revision.lookups += 1
+            return entry(revision, until: until, query)
+        }
         let (attributes, attributeTimeout) = attributes(
             of: item, inode: node.inode, timeout: told(node, item, until: until, query), query)
         return Entry(
@@ -216,13 +222,6 @@ extension OneGateFileSystem {
     ) -> Double {
         guard case .file(let file) = item else { return timeout(until: until, query) }
         let limit = node.tellSize(of: file.version, at: query.arrival)
-        if opensAreLeft {
-            let longest = min(timeout(until: until, query), limit ?? .infinity)
-            if node.told?.version != file.version { node.toldText = nil }
-            node.told = file
-            node.toldUntil = .now + .seconds(longest)
-            return longest
-        }
         // While somebody still reads an older version through the page cache, sizes are asked for each
         // time: that reader needs the old one, everybody else the new one.
         if node.cachedOpens > 0, node.cachedVersion != file.version { return 0 }

@@ -16,7 +16,7 @@ extension OneGateFileSystem {
         let isChange = if case .changed = change.kind { true } else { false }
         notifier.makeEvent(at: change.path, isChange: isChange) { [self] session, mount in
             switch change.kind {
-            case .changed: deliverChanged(change.path, mount)
+            case .changed: deliverChanged(change.path, session, mount)
             case .added: deliverAdded(change.path, session, mount)
             case .removed(let item): deliverRemoved(change.path, item, session, mount)
             }
@@ -32,12 +32,12 @@ extension OneGateFileSystem {
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
             forget(inode, session)
-            deliverChanged(path, mount)
+            deliverChanged(path, session, mount)
         }
     }
 
     /// The kernel was told already to forget what it knows of the file.
-    private func deliverChanged(_ path: [FileName], _ mount: OwnMount) {
+    private func deliverChanged(_ path: [FileName], _ session: Session, _ mount: OwnMount) {
         let (inode, size): (Inode?, Int?) = state.withLock { state in
             guard let (node, parent) = watchable(path, state) else { return (nil, nil) }
             let query = Cache.Query.ours
@@ -50,6 +50,7 @@ extension OneGateFileSystem {
         guard let inode, let size else { return }
         wakePollers(of: inode)
         mount.touch(path, size: size)
+        touchRevisions(of: inode, session, mount)
         // To set a size is to forget what was told of it.
         state.withLock { $0.inodes[inode]?.doubtSize() }
     }
@@ -97,6 +98,7 @@ extension OneGateFileSystem {
             guard let innerItem = item.item(at: inner.dropFirst(path.count)) else { continue }
             mount.remove(inner, innerItem)
         }
+        removeRevisions(of: staged.inode, item, session, mount)
         mount.remove(path, item)
         state.withLock { $0.staged[staged.inode] = nil }
         _ = session.invalidateEntry(parent: staged.parent, name: path[path.count - 1])
@@ -120,6 +122,10 @@ extension OneGateFileSystem {
     /// Answers a request to change a file's size, which makes the event: the size is what it is.
     func answerOurs(changed request: consuming Request, _ inode: Inode) {
         let reply: Reply = state.withLock { state in
+            if let revision = state.revisions[inode] {
+                let entry = entry(revision, until: nil, .ours)
+                return .attributes(entry.attributes, timeout: entry.attributeTimeout)
+            }
             guard let node = state.inodes[inode],
                 case .known(let item, let until) = presence(node, &state, .ours)
             else { return .error(.noEntry) }
@@ -138,7 +144,8 @@ extension OneGateFileSystem {
                 return (.error(.noEntry), [])
             }
             let node = state.inodes.node(name, of: folder, kind: found.kind)
-            return (.entry(entry(node, found.item, until: until, .ours, &state)), [node.inode])
+            let entry = entry(node, found.item, until: until, .ours, &state)
+            return (.entry(entry), [entry.inode])
         }
         if !request.answer(reply) { takeBack(lookups, nil) }
     }

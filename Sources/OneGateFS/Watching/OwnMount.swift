@@ -45,7 +45,8 @@ final class OwnMount {
     }
 
     private func open() -> Place? {
-        let base = MountPoint.clone(String(decoding: mountPoint, as: UTF8.self), isWritable: isReadOnly) ?? AT_FDCWD
+        let base =
+            MountPoint.clone(String(decoding: mountPoint, as: UTF8.self), isWritable: isReadOnly) ?? AT_FDCWD
         let prefix = base >= 0 ? [] : mountPoint + [UInt8(ascii: "/")]
         var status = stat()
         let root: [UInt8] = prefix + [UInt8(ascii: "."), 0]

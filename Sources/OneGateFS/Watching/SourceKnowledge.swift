@@ -41,7 +41,7 @@ struct SourceKnowledge: Equatable {
         case .networkExtended(let id): return [.networkExtended(id)]
         case .root, .machines, .aboutFile(.events):
             return [.own] + (inService ? [.service] : []) + (inRouter ? [.router] : [])
-        case .ownLink, .about, .aboutFile, .inner: return []
+        case .ownLink, .about, .aboutFile, .revisions, .inner: return []
         }
     }
 }

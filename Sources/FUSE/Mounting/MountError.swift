@@ -35,7 +35,7 @@ public enum MountError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .missing(let path):
-            "cannot mount on \(path): it does not exist; make it with mkdir"
+            "cannot mount on \(path): it does not exist; make it with: mkdir -p \(path)"
         case .notDirectory(let path):
             "cannot mount on \(path): it is not a directory; name an existing directory"
         case .inaccessible(let path, let error):
@@ -60,7 +60,7 @@ public enum MountError: Error, Hashable, Sendable, CustomStringConvertible {
             "cannot mount on \(path): not permitted, not with fusermount3 either; "
                 + "mount as root, in a container with CAP_SYS_ADMIN"
         case .busy(let path):
-            "cannot mount on \(path): it is in use; unmount what is there with: umount \(path)"
+            "cannot mount on \(path): something is mounted there already; unmount it with: umount \(path)"
         case .invalidOptions(let options):
             "cannot mount: libfuse does not accept the options \(options); check their spelling"
         case .alreadyMounted:

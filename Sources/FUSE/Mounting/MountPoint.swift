@@ -94,15 +94,72 @@ public struct MountPoint: Hashable, Sendable {
     /// What would make mounting fail, found out before libfuse fails without a reason.
     func checkPrerequisites(_ options: MountOptions) throws(MountError) {
         if isDescriptor { return }
+        if let subtype = options.subtype, MountTable.current.mount(at: path)?.type == "fuse.\(subtype)" {
+            throw .busy(path: path)
+        }
+        try Self.checkDevice()
+        if geteuid() == 0 { return }
+        guard Self.isInPath("fusermount3") else { throw .noFusermount }
+        guard case .success = SystemCalls.access(path, W_OK) else { throw .notWritable(path: path) }
+        if options.allowOther, !Self.usersMayAllowOther { throw .allowOtherDenied }
+    }
+
+    /// Checks that /dev/fuse is there and can be opened.
+    ///
+    /// - Throws: ``MountError/noDevice`` or ``MountError/deviceDenied(_:)``
+    public static func checkDevice() throws(MountError) {
         switch SystemCalls.open("/dev/fuse", O_RDWR) {
         case .success(let descriptor): close(descriptor)
         case .failure(.noEntry), .failure(.noDevice): throw .noDevice
         case .failure(let error): throw .deviceDenied(error)
         }
-        if geteuid() == 0 { return }
-        guard Self.isInPath("fusermount3") else { throw .noFusermount }
-        guard case .success = SystemCalls.access(path, W_OK) else { throw .notWritable(path: path) }
-        if options.allowOther, !Self.usersMayAllowOther { throw .allowOtherDenied }
+    }
+
+    /// Checks that this process may mount somewhere: root needs CAP_SYS_ADMIN, others fusermount3.
+    ///
+    /// - Throws: ``MountError/noFusermount``, ``MountError/allowOtherDenied`` or ``MountError/notPermitted(path:)``
+    public static func checkRights(allowOther: Bool, path: String) throws(MountError) {
+        if geteuid() == 0 {
+            guard hasAdministratorCapability else { throw .notPermitted(path: path) }
+            return
+        }
+        guard isInPath("fusermount3") else { throw .noFusermount }
+        if allowOther, !usersMayAllowOther { throw .allowOtherDenied }
+    }
+
+    /// CAP_SYS_ADMIN, bit 21 of the effective set in /proc/self/status: capabilities(7).
+    private static var hasAdministratorCapability: Bool {
+        guard case .success(let bytes) = SystemCalls.contents(of: "/proc/self/status") else { return true }
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first {
+            $0.hasPrefix("CapEff:")
+        }
+        guard let digits = line?.split(whereSeparator: \.isWhitespace).last,
+            let set = UInt64(digits, radix: 16)
+        else { return true }
+        return set & (1 << 21) != 0
+    }
+
+    /// What is at a path where something might be mounted.
+    public enum Occupation: Hashable, Sendable {
+        /// A directory that can be mounted on.
+        case free
+        /// A FUSE file system whose daemon lives.
+        case mounted
+        /// A FUSE file system whose daemon is gone: mounting cleans it away.
+        case dead
+    }
+
+    /// Looks at a mount point without changing anything.
+    ///
+    /// - Parameter path: absolute, or relative to the working directory.
+    /// - Throws: ``MountError``, for what cannot be mounted on.
+    public static func occupation(of path: String) throws(MountError) -> Occupation {
+        switch SystemCalls.status(of: path) {
+        case .failure(.notConnected), .failure(.connectionAborted): return .dead
+        default:
+            let point = try MountPoint(preparing: path)
+            return isMounted(point.path) ? .mounted : .free
+        }
     }
 
     private static func isInPath(_ program: String) -> Bool {

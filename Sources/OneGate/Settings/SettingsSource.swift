@@ -88,7 +88,10 @@ public struct SettingsSource: Sendable {
         for path in usualEnvFiles {
             do {
                 let text = try FileContent.text(at: path, limit: FileContent.envFileLimit)
-                return (EnvFile.parse(text), "let the VM's context have TOKEN=YES (it is not in \(path))")
+                return (
+                    EnvFile.parse(text),
+                    "add TOKEN=\"YES\" to CONTEXT in the VM's template (\(path) does not have it)"
+                )
             } catch {
                 // Only what is missing may be passed over in silence: a file that root alone may read is
                 // the likeliest reason for missing settings.
@@ -96,7 +99,11 @@ public struct SettingsSource: Sendable {
             }
         }
         let usual = usualEnvFiles.first ?? "an env file"
-        return ([:], "let the VM's contextualization write \(usual) (TOKEN=YES in its context)")
+        return (
+            [:],
+            "add TOKEN=\"YES\" to CONTEXT in the VM's template, "
+                + "so that contextualization (the package one-context) writes \(usual)"
+        )
     }
 }
 

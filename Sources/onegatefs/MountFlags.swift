@@ -6,26 +6,47 @@ import OneGateFS
 struct MountFlags: ParsableArguments {
     @Option(help: "The OneGate server [$ONEGATE_ENDPOINT].") var endpoint: String?
     @Option(help: "This VM [$VMID].") var vmid: String?
-    @Option(help: "A file that has the token and nothing else [$TOKENTXT].") var tokenFile: String?
-    @Option(help: "The file of contextualization [/run/one-context/one_env].") var envFile: String?
+    @Option(help: "A file that has the token and nothing else [$TOKENTXT].", completion: .file())
+    var tokenFile: String?
+    @Option(help: "The file of contextualization [/run/one-context/one_env].", completion: .file())
+    var envFile: String?
     @Option(help: "How old what is read may be, in seconds [1].") var ttl: String?
     @Option(help: "The same for the service and its other VMs [ttl, or 5].") var peerTtl: String?
     @Option(help: "How often what is watched is compared; 0: never [5].") var watch: String?
     @Option(help: "The longest a request may take [30].") var timeout: String?
     @Flag(help: "Do not read back what was stored.") var noVerify = false
     @Option(help: "In an outage, serve what is at most this old [0].") var stale: String?
-    @Option(help: "Trust these CAs for https.") var caFile: String?
+    @Option(help: "Trust these CAs for https.", completion: .file()) var caFile: String?
     @Flag(help: "Do not verify the server's certificate.") var insecure = false
     @Flag(help: "Nothing can be changed.") var readOnly = false
     @Option(help: "The owner of what is shown.") var uid: String?
     @Option(help: "The group of what is shown.") var gid: String?
     @Option(help: "Permission bits that nothing has [077].") var umask: String?
     @Flag(help: "Other users may enter.") var allowOther = false
-    @Option(help: "trace, debug, info, warning or error [info].") var log: String?
+    @Option(
+        help: "trace, debug, info, warning or error [info].",
+        completion: .list(MountConfiguration.LogLevel.allCases.map(\.rawValue)))
+    var log: String?
     @Flag(name: [.customShort("f"), .long], help: "Stay in the foreground.") var foreground = false
-    @Option(name: .customShort("o"), help: ArgumentHelp("Options, separated by commas.", valueName: "opt"))
+    @Flag(help: "Do not mount: test settings, server and FUSE, and explain.") var check = false
+    @Option(
+        name: .customShort("o"), help: ArgumentHelp("Options, separated by commas.", valueName: "opt"),
+        completion: .list(MountFlags.listed))
     var optionLists: [String] = []
-    @Argument(help: .hidden) var arguments: [String] = []
+    @Argument(
+        help: ArgumentHelp("A directory. What comes before it is ignored.", valueName: "mountpoint"),
+        completion: .directory)
+    var arguments: [String] = []
+
+    /// What shells offer after `-o`.
+    private static let listed = [
+        "allow_other", "ca_file=", "endpoint=", "env_file=", "foreground", "gid=", "insecure", "log=",
+        "noverify",
+        "peer_ttl=", "ro", "stale=", "timeout=", "token_file=", "ttl=", "uid=", "umask=", "vmid=", "watch=",
+    ]
+
+    /// Where to mount: the last argument, for the source may be before it.
+    var mountPoint: String? { arguments.last }
 
     // What mount(8) passes to its helpers: of no meaning here.
     @Flag(name: .customShort("n"), help: .hidden) var noTable = false

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Dispatch
 import FUSE
 import Logging
 import OneGateFS
+import Synchronization
 
 /// The command: arguments, signals and exit codes.
 @main
@@ -19,13 +21,14 @@ struct OneGateFSCommand: ParsableCommand {
     @OptionGroup var options: MountFlags
 
     func validate() throws {
-        guard (1...2).contains(options.arguments.count) else {
+        guard options.arguments.count <= 2, options.check || !options.arguments.isEmpty else {
             throw ValidationError("one MOUNTPOINT is needed, with at most one SOURCE before it")
         }
     }
 
     func run() throws {
-        let signals: Set<Signal> = [.hangUp, .interrupt, .terminate]
+        if options.check { return try check() }
+        let signals: Set<Signal> = [.hangUp, .interrupt, .terminate, .user1, .user2]
         Signals.block(signals)
         Signals.ignoreBrokenPipes()
         let report = try refusing { try Daemon.start(foreground: options.isForeground) }
@@ -42,28 +45,60 @@ struct OneGateFSCommand: ParsableCommand {
     /// Mounts and serves until the end.
     private func serve(_ report: StartupReport, _ signals: Set<Signal>) throws {
         let configuration = try options.configuration()
-        let logger = Log.logger(configuration)
+        let threshold = LogThreshold(configuration.logLevel)
+        let logger = Log.logger(threshold, isForeground: options.isForeground)
         let settings = try configuration.settings.resolve()
-        let mount = try Mount(
-            at: options.arguments[options.arguments.count - 1], configuration, settings: settings,
-            logger: logger
-        ) {
+        let mountPoint = options.mountPoint ?? ""
+        let mount = try Mount(at: mountPoint, configuration, settings: settings, logger: logger) {
             report.ready()
             _ = ServiceNotification.ready.send()
+            _ = ServiceNotification.status("VM \(settings.vmID) on \(mountPoint)").send()
+            logger.info("mounted on \(mountPoint): VM \(settings.vmID), \(settings.endpoint)")
         }
         try Signals.listen(to: signals) { signal in
-            guard signal == .hangUp else {
+            switch signal {
+            case .hangUp:
+                do {
+                    try mount.reload()
+                    logger.info("the settings were read again")
+                } catch {
+                    logger.error("cannot read the settings again: \(error)")
+                }
+            case .user1, .user2:
+                signal == .user1 ? threshold.raise() : threshold.reset()
+                logger.log(level: threshold.level, "logging from \(threshold.level) on")
+            default:
                 _ = ServiceNotification.stopping.send()
                 mount.exit()
                 return false
             }
-            do { try mount.reload() } catch { logger.error("cannot read the settings again: \(error)") }
             return true
         }
         if let error = mount.run() {
             logger.error("the mount ended: \(error)")
             throw ExitCode.failure
         }
+        logger.info("unmounted from \(mountPoint)")
+    }
+
+    /// Tests what a mount would need. The status says whether it would work.
+    private func check() throws {
+        let report = try refusing { try Daemon.start(foreground: true) }
+        let configuration: MountConfiguration
+        do { configuration = try options.configuration() } catch {
+            report.fail("onegatefs: \(error)")
+            throw ExitCode.failure
+        }
+        let checkup = Checkup(configuration, mountPoint: options.mountPoint) { print($0) }
+        let isWell = Mutex(false)
+        let done = DispatchSemaphore(value: 0)
+        Task {
+            let result = await checkup.run()
+            isWell.withLock { $0 = result }
+            done.signal()
+        }
+        done.wait()
+        if !isWell.withLock({ $0 }) { throw ExitCode.failure }
     }
 
     private func refusing<Value>(_ body: () throws -> Value) throws -> Value {

@@ -112,6 +112,7 @@ final class OneGateFileSystem: FileSystem {
         switch state.withLock({ attempt(&$0, query) }) {
         case .reply(let reply, let lookups, let handle):
             metrics.count(operation, reply)
+            metrics.count(fromCache: true)
             if !request.answer(reply) { takeBack(lookups, handle) }
         case .failed(let failure, let inode, let name):
             report(failure, inode, operation, name: name)
@@ -119,6 +120,7 @@ final class OneGateFileSystem: FileSystem {
         case .needs where query.isOurs:
             request.answer(.error(.noEntry))
         case .needs(let source):
+            metrics.count(fromCache: false)
             let deferred = request.deferred()
             ask(source, query, attemptsLeft: OneGateFileSystem.attemptLimit) { [self] query, left in
                 self.retry(deferred, operation, query, left, attempt)

@@ -42,25 +42,46 @@ extension OneGateFileSystem {
         return made
     }
 
-    private func gauges(_ state: MountState, _ now: ContinuousClock.Instant) -> [(
-        name: String, help: String, value: Double
-    )] {
-        [
-            ("onegatefs_inodes", "Files and folders that the kernel knows.", Double(state.inodes.count)),
-            ("onegatefs_open_handles", "Open files and folders.", Double(state.handles.count)),
-            (
-                "onegatefs_requests_under_way", "Requests under way to the server.",
-                Double(state.flights.count)
-            ),
-            (
-                "onegatefs_own_vm_age_seconds", "Age of what is known of this VM; -1: nothing.",
-                age(state.cache.machines[own]?.asked, now) ?? -1
-            ),
-            (
-                "onegatefs_service_age_seconds", "Age of what is known of the service; -1: nothing.",
-                age(state.cache.service.asked, now) ?? -1
-            ),
+    private func gauges(_ state: MountState, _ now: ContinuousClock.Instant) -> [Gauge] {
+        let cache = state.cache
+        let ages = [
+            ("vm", cache.machines[own]?.asked), ("service", cache.service.asked),
+            ("vrouter", cache.router.asked),
         ]
+        return [
+            Gauge("onegatefs_info", "The program.", [("{version=\"\(Version.text)\"}", 1)]),
+            Gauge(
+                "onegatefs_mounted_time_seconds", "When it was mounted, in seconds since 1970.",
+                Double(state.mounted.seconds)),
+            Gauge("onegatefs_inodes", "Files and folders that the kernel knows.", Double(state.inodes.count)),
+            Gauge("onegatefs_open_handles", "Open files and folders.", Double(state.handles.count)),
+            Gauge(
+                "onegatefs_watches", "Files and folders that programs watch or have open.",
+                Double(state.interest.held.count)),
+            Gauge(
+                "onegatefs_poll_interval_seconds", "The time from one poll of what is watched to the next.",
+                pollIntervals.map { ("{source=\"\($0.source)\"}", $0.seconds) }),
+            Gauge(
+                "onegatefs_requests_under_way", "Requests under way to the server.",
+                Double(state.flights.count)),
+            Gauge(
+                "onegatefs_data_age_seconds", "How old it is what is known.",
+                ages.compactMap { source, asked in
+                    age(asked, now).map { ("{source=\"\(source)\"}", $0) }
+                }),
+            Gauge(
+                "onegatefs_outage_seconds", "For how long the server could not be reached; 0: it can be.",
+                age(cache.outageBegan, now) ?? 0),
+        ]
+    }
+
+    /// How often what is watched is asked for, by the kind of request.
+    private var pollIntervals: [(source: String, seconds: Double)] {
+        let intervals = watching.withLock { $0.schedule.intervals }.compactMap { source, interval in
+            source.requestKind.map { ($0, interval / .seconds(1)) }
+        }
+        return Dictionary(intervals, uniquingKeysWith: max).map { ($0.key, $0.value) }
+            .sorted { $0.source < $1.source }
     }
 
     private func age(_ asked: ContinuousClock.Instant?, _ now: ContinuousClock.Instant) -> Double? {
@@ -102,6 +123,12 @@ extension OneGateFileSystem {
         case .absent: lines.append("virtual router: none")
         case .unknown: lines.append("virtual router: not asked yet")
         }
+        let polls = pollIntervals.map {
+            "\($0.source) every \(Int($0.seconds * 10) / 10).\(Int($0.seconds * 10) % 10) s"
+        }
+        lines.append(
+            "watched: \(state.interest.held.count) files, "
+                + (polls.isEmpty ? "nothing is polled" : "polling " + polls.joined(separator: ", ")))
         lines.append("known files: \(state.inodes.count)")
         lines.append("open files: \(state.handles.count)")
         return lines.joined(separator: "\n") + "\n"

@@ -25,6 +25,10 @@ public final class Metrics: Sendable {
     /// How often each operation was answered well: counted without a lock.
     private let answered = Operation.allCases.map { _ in Counter() }
 
+    /// How often a file operation was answered from what was known, and how often the server had to be asked.
+    private let cached = Counter()
+    private let asked = Counter()
+
     private final class Counter: Sendable {
         let value = Atomic<Int>(0)
     }
@@ -64,8 +68,11 @@ public final class Metrics: Sendable {
         state.withLock { $0.failures[operation, default: [:]][errno.rawValue, default: 0] += 1 }
     }
 
+    /// Counts whether a file operation could be answered from what was known.
+    func count(fromCache isCached: Bool) { (isCached ? cached : asked).value.add(1, ordering: .relaxed) }
+
     /// Everything in Prometheus' text format, with gauges that others know.
-    func text(gauges: [(name: String, help: String, value: Double)]) -> String {
+    func text(gauges: [Gauge]) -> String {
         let state = state.withLock { $0 }
         var lines = [
             "# HELP onegatefs_requests_total Requests to the OneGate server.",
@@ -100,11 +107,19 @@ public final class Metrics: Sendable {
                 lines.append("\(labels)\"\(Errno(rawValue: errno).name)\"} \(count)")
             }
         }
-        for gauge in gauges {
+        for (name, help, counter) in [
+            ("hits", "File operations that were answered from what was known.", cached),
+            ("misses", "File operations for which the server had to be asked.", asked),
+        ] {
+            let name = "onegatefs_cache_\(name)_total"
             lines += [
-                "# HELP \(gauge.name) \(gauge.help)", "# TYPE \(gauge.name) gauge",
-                "\(gauge.name) \(gauge.value)",
+                "# HELP \(name) \(help)", "# TYPE \(name) counter",
+                "\(name) \(counter.value.load(ordering: .relaxed))",
             ]
+        }
+        for gauge in gauges where !gauge.samples.isEmpty {
+            lines += ["# HELP \(gauge.name) \(gauge.help)", "# TYPE \(gauge.name) gauge"]
+            for (labels, value) in gauge.samples { lines.append("\(gauge.name)\(labels) \(value)") }
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -14,4 +14,16 @@ enum Source: Hashable, Sendable {
     case networkExtended(Int)
     /// No request: our own changes of a VM that are on their way. Known when they are done.
     case settled(Int)
+
+    /// The first part of the request's path, as metrics name it; nil if there is no request.
+    var requestKind: String? {
+        switch self {
+        case .own: "vm"
+        case .service: "service"
+        case .router: "vrouter"
+        case .machine: "vms"
+        case .network, .networkExtended: "vnet"
+        case .settled: nil
+        }
+    }
 }

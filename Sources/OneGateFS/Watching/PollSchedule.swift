@@ -113,6 +113,14 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         return first
     }
 
+    /// How long it takes from one poll of each source to its next, as things are.
+    package var intervals: [Source: Duration] {
+        Dictionary(
+            uniqueKeysWithValues: interest.map { source in
+                (source, watches[source]?.backoff ?? pressures[source.kind]?.pace ?? interval)
+            })
+    }
+
     // MARK: What happens
 
     /// Takes in that a poll begins. One at a time.

@@ -34,7 +34,7 @@ struct MountFlags: ParsableArguments {
         completion: .list(MountFlags.listed))
     var optionLists: [String] = []
     @Argument(
-        help: ArgumentHelp("A directory. What comes before it is ignored.", valueName: "mountpoint"),
+        help: ArgumentHelp("A directory; a SOURCE before it is only shown.", valueName: "mountpoint"),
         completion: .directory)
     var arguments: [String] = []
 
@@ -71,8 +71,10 @@ struct MountFlags: ParsableArguments {
         if readOnly { flags.append(("ro", nil)) }
         if allowOther { flags.append(("allow_other", nil)) }
         let user = ProcessUser.effective
-        return try MountConfiguration(
+        var configuration = try MountConfiguration(
             lists: optionLists, flags: flags, environment: ProcessEnvironment.variables,
             user: (owner: user.owner, group: user.group))
+        if arguments.count == 2 { configuration.source = arguments[0] }
+        return configuration
     }
 }

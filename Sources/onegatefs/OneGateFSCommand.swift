@@ -14,7 +14,7 @@ struct OneGateFSCommand: ParsableCommand {
         usage: "onegatefs [OPTION...] [SOURCE] MOUNTPOINT [-o OPT[,OPT...]]",
         discussion: """
             Each option also goes with -o, by its name with _ for -, as in -o ttl=2,allow_other. \
-            SOURCE is ignored, so that mount(8) and fstab can name one.
+            SOURCE is only shown, by df and findmnt.
             """,
         version: Version.text)
 

@@ -21,7 +21,7 @@ public struct MountPoint: Hashable, Sendable {
         }
         var wasCleaned = false
         while true {
-            switch SystemCalls.status(of: path) {
+            switch Self.liveStatus(of: path) {
             case .success(let attributes):
                 guard attributes.st_mode & S_IFMT == S_IFDIR else { throw .notDirectory(path: path) }
                 switch SystemCalls.resolve(path) {
@@ -38,6 +38,19 @@ public struct MountPoint: Hashable, Sendable {
                 throw .notDirectory(path: path)
             case .failure(let error):
                 throw wasCleaned ? .stale(path: path, error) : .inaccessible(path: path, error)
+            }
+        }
+    }
+
+    /// What stat(2) says, or ENOTCONN for a dead mount of whose root the kernel still knows the attributes.
+    private static func liveStatus(of path: String) -> Result<stat, Errno> {
+        SystemCalls.status(of: path).flatMap { attributes in
+            if case .failure(let error) = SystemCalls.isAnswering(path),
+                error == .notConnected || error == .connectionAborted
+            {
+                .failure(error)
+            } else {
+                .success(attributes)
             }
         }
     }
@@ -154,7 +167,7 @@ public struct MountPoint: Hashable, Sendable {
     /// - Parameter path: absolute, or relative to the working directory.
     /// - Throws: ``MountError``, for what cannot be mounted on.
     public static func occupation(of path: String) throws(MountError) -> Occupation {
-        switch SystemCalls.status(of: path) {
+        switch liveStatus(of: path) {
         case .failure(.notConnected), .failure(.connectionAborted): return .dead
         default:
             let point = try MountPoint(preparing: path)

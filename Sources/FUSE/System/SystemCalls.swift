@@ -34,6 +34,12 @@ enum SystemCalls {
         return check { stat(path, &status) }.map { _ in status }
     }
 
+    /// Whether the file system answers at all: statvfs(3), which the kernel never answers from a cache.
+    static func isAnswering(_ path: String) -> Result<Void, Errno> {
+        var statistics = statvfs()
+        return check { statvfs(path, &statistics) }.map { _ in }
+    }
+
     static func access(_ path: String, _ mask: CInt) -> Result<Void, Errno> {
         check { Glibc.access(path, mask) }.map { _ in }
     }

@@ -15,6 +15,8 @@ public struct MountConfiguration: Sendable {
         case trace, debug, info, warning, error
     }
 
+    /// What df(1) and findmnt(8) show as the source. mount(8) takes a line of fstab for mounted if it is the line's.
+    public var source = "onegate"
     /// Where the settings come from.
     public var settings: SettingsSource
     /// What the file system is told.

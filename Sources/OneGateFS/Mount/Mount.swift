@@ -66,7 +66,7 @@ public final class Mount: Sendable {
             client: client, options: configuration.fileSystem, metrics: metrics, logger: logger,
             onReady: onReady)
         var options = MountOptions(
-            source: "onegate", subtype: "onegatefs", allowOther: configuration.allowOther,
+            source: configuration.source, subtype: "onegatefs", allowOther: configuration.allowOther,
             defaultPermissions: true)
         options.additional = configuration.mountOptions.filter { $0 != "nosuid" && $0 != "nodev" }
         do {

@@ -6,7 +6,8 @@ import Glibc
 public enum Daemon {
     /// Starts in the background or stays in the foreground.
     ///
-    /// In the background: forks, and returns in the child only, which leads a session of its own. The parent waits
+    /// In the background: forks, and returns in the child only, which leads a session of its own once it is ready: until
+    /// then it stays in the process group that autofs lets through to the mount point that it waits for. The parent waits
     /// for the child's ``StartupReport`` and exits with it: 0 if it is ready, else with one line on stderr. If
     /// the child ends without a report, that is the line, and the status is 1.
     ///
@@ -36,7 +37,6 @@ public enum Daemon {
             throw .noProcess(error)
         case 0:
             close(pipe.reader)
-            setsid()
             return StartupReport(writer: pipe.writer)
         default:
             close(pipe.writer)

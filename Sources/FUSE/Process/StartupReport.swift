@@ -22,8 +22,8 @@ public final class StartupReport: Sendable {
         if let writer = take()?.writer { close(writer) }
     }
 
-    /// It came up: the parent exits with 0. In the background, this process's working directory becomes `/`, and
-    /// its stdin, stdout and stderr /dev/null.
+    /// It came up: the parent exits with 0. In the background, this process begins a session of its own, its
+    /// working directory becomes `/`, and its stdin, stdout and stderr /dev/null.
     ///
     /// - Returns: false if nobody waits any more, because the parent was killed: then it is better to stop.
     @discardableResult
@@ -31,6 +31,7 @@ public final class StartupReport: Sendable {
         guard let state = take() else { return true }
         guard let writer = state.writer else { return true }
         defer { close(writer) }
+        setsid()
         _ = chdir("/")
         if case .success(let null) = SystemCalls.open("/dev/null", O_RDWR) {
             for descriptor in STDIN_FILENO...STDERR_FILENO where descriptor != null {

@@ -80,11 +80,14 @@ struct LogTests {
         _ = daemon.finish()
     }
 
-    @Test("the metrics count requests, operations, the cache, watches, polling and ages, as Prometheus wants them")
+    @Test(
+        "the metrics count requests, operations, the cache, watches, polling and ages, as Prometheus wants them"
+    )
     func metrics() throws {
         let gate = try MountedGate(options: ["watch=0.2", "ttl=60"])
         defer { gate.end() }
-        _ = try gate.shell("cat vm/8/STATE vm/8/STATE vm/9/STATE vm/8/NONE; echo 4 > vm/8/USER_TEMPLATE/SERVICE_ID")
+        _ = try gate.shell(
+            "cat vm/8/STATE vm/8/STATE vm/9/STATE vm/8/NONE; echo 4 > vm/8/USER_TEMPLATE/SERVICE_ID")
         let watcher = try gate.start("exec tail -f vm/8/USER_TEMPLATE/SERVICE_ID")
         defer { watcher.kill(SIGKILL) }
         var text = ""

@@ -111,10 +111,9 @@ public struct MountPoint: Hashable, Sendable {
             throw .busy(path: path)
         }
         try Self.checkDevice()
+        try Self.checkRights(allowOther: options.allowOther, path: path)
         if geteuid() == 0 { return }
-        guard Self.isInPath("fusermount3") else { throw .noFusermount }
         guard case .success = SystemCalls.access(path, W_OK) else { throw .notWritable(path: path) }
-        if options.allowOther, !Self.usersMayAllowOther { throw .allowOtherDenied }
     }
 
     /// Checks that /dev/fuse is there and can be opened.
@@ -133,18 +132,19 @@ public struct MountPoint: Hashable, Sendable {
     /// - Throws: ``MountError/noFusermount``, ``MountError/allowOtherDenied`` or ``MountError/notPermitted(path:)``
     public static func checkRights(allowOther: Bool, path: String) throws(MountError) {
         if geteuid() == 0 {
-            guard hasAdministratorCapability else { throw .notPermitted(path: path) }
+            guard mayHaveAdministratorCapability else { throw .notPermitted(path: path) }
             return
         }
         guard isInPath("fusermount3") else { throw .noFusermount }
         if allowOther, !usersMayAllowOther { throw .allowOtherDenied }
     }
 
-    /// CAP_SYS_ADMIN, bit 21 of the effective set in /proc/self/status: capabilities(7).
-    private static var hasAdministratorCapability: Bool {
+    /// CAP_SYS_ADMIN, bit 21 of the bounding set in /proc/self/status: without it there fusermount3, which is setuid
+    /// root, does not get it either. See capabilities(7).
+    private static var mayHaveAdministratorCapability: Bool {
         guard case .success(let bytes) = SystemCalls.contents(of: "/proc/self/status") else { return true }
         let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first {
-            $0.hasPrefix("CapEff:")
+            $0.hasPrefix("CapBnd:")
         }
         guard let digits = line?.split(whereSeparator: \.isWhitespace).last,
             let set = UInt64(digits, radix: 16)

@@ -1,6 +1,21 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// libFuzzer brings a `main` of its own and wants everything instrumented, so its driver is only built when it is asked for
+// (scripts/fuzz). Else the same properties are a test.
+let fuzzed: [Target.Dependency] = [
+    "FUSE", "OneGate", "OneGateFS", "OneGateSimulator",
+    .product(name: "OrderedCollections", package: "swift-collections"),
+]
+let fuzzing: Target =
+    Context.environment["ONEGATEFS_FUZZING"] == nil
+    ? .testTarget(
+        name: "FuzzTests", dependencies: fuzzed, path: "Fuzzing", exclude: ["Driver"],
+        sources: ["Properties", "Replay"], resources: [.copy("Corpus")])
+    : .executableTarget(
+        name: "fuzz", dependencies: fuzzed, path: "Fuzzing", exclude: ["Replay", "Corpus"],
+        sources: ["Properties", "Driver"])
+
 let package = Package(
     name: "onegatefs",
     products: [
@@ -86,6 +101,7 @@ let package = Package(
         .testTarget(
             name: "MountTests",
             dependencies: ["OneGate", "OneGateSimulator", "onegatefs", "onegate-simulator"]),
+        fuzzing,
     ],
     swiftLanguageModes: [.v6]
 )

@@ -124,7 +124,7 @@ public final class Client: Sendable {
         _ kind: OneGateError.Kind, _ answer: Transport.Answer, _ request: Transport.Request,
         _ settings: Settings
     ) -> OneGateError {
-        var words = settings.token.hidden(in: ServerWords.of(answer.body))
+        var words = ServerWords.of(answer.body, hiding: settings.token)
         if words.isEmpty, (300...399).contains(answer.status) { words = "a redirect, which is not followed" }
         return OneGateError(kind: kind, status: answer.status, words: words, request: request.line)
     }

@@ -71,10 +71,11 @@ enum ServerWords {
     /// The longest line, in characters.
     static let limit = 500
 
-    /// The words of an answer's body; of an HTML page its title, or else its text.
-    static func of(_ body: [UInt8]) -> String {
+    /// The words of an answer's body; of an HTML page its title, or else its text. The token is blotted out in them, as a
+    /// page that shows the request's headers has it, and that before they are cut, which would leave its beginning.
+    static func of(_ body: [UInt8], hiding token: Token) -> String {
         let text = String(decoding: body.prefix(1 << 18), as: UTF8.self)
-        return oneLine(looksLikeHTML(body) ? reduced(html: text) : text)
+        return oneLine(token.hidden(in: looksLikeHTML(body) ? reduced(html: text) : text))
     }
 
     /// Whether an answer is a page for people, which only something in between would send.
@@ -105,8 +106,8 @@ enum ServerWords {
     }
 
     private static func reduced(html: String) -> String {
-        let title = content(of: "title", in: html).map(oneLine) ?? ""
-        if !title.isEmpty { return unescaped(title) }
+        let title = content(of: "title", in: html) ?? ""
+        if !oneLine(title).isEmpty { return unescaped(title) }
         var text = ""
         var rest = Substring(html)
         while let open = rest.firstIndex(of: "<") {

@@ -36,7 +36,13 @@ public struct OptionList: Sendable, Equatable {
 
     private mutating func add(_ item: String) {
         guard !item.isEmpty else { return }
-        let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        options.append(Option(name: String(parts[0]), value: parts.count == 2 ? String(parts[1]) : nil))
+        // Not by characters: an equals sign and an accent that follows it are one.
+        let scalars = item.unicodeScalars
+        guard let equals = scalars.firstIndex(of: "=") else {
+            options.append(Option(name: item, value: nil))
+            return
+        }
+        let value = String(scalars[scalars.index(after: equals)...])
+        options.append(Option(name: String(scalars[..<equals]), value: value))
     }
 }

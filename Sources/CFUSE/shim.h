@@ -5,9 +5,11 @@
 
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -75,3 +77,25 @@ static inline int cfuse_set_read_only(int descriptor, const char *path, int read
                         sizeof attributes);
 }
 
+
+/* prctl(2) takes a variable number of arguments, which Swift does not call. */
+static inline int cfuse_prctl(int option, unsigned long value) { return prctl(option, value, 0UL, 0UL, 0UL); }
+
+/* capset(2), which glibc leaves to libcap: these capabilities of capabilities(7), a bit each, are permitted and effective. */
+static inline int cfuse_set_capabilities(unsigned long long set) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
+        data[word].effective = data[word].permitted = (unsigned int)(set >> (32 * word));
+        data[word].inheritable = 0;
+    }
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+/* capget(2): the permitted ones, or 0. */
+static inline unsigned long long cfuse_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, data) != 0) return 0;
+    return data[0].permitted | (unsigned long long)data[1].permitted << 32;
+}

@@ -31,6 +31,8 @@ struct OneGateFSCommand: ParsableCommand {
         let signals: Set<Signal> = [.hangUp, .interrupt, .terminate, .user1, .user2]
         Signals.block(signals)
         Signals.ignoreBrokenPipes()
+        Privileges.hideMemory()
+        Privileges.keepThoseOfMounting()
         let report = try refusing { try Daemon.start(foreground: options.isForeground) }
         do {
             try serve(report, signals)
@@ -45,6 +47,7 @@ struct OneGateFSCommand: ParsableCommand {
     /// Mounts and serves until the end.
     private func serve(_ report: StartupReport, _ signals: Set<Signal>) throws {
         let configuration = try options.configuration()
+        ProcessEnvironment.erase("TOKENTXT")
         let threshold = LogThreshold(configuration.logLevel)
         let logger = Log.logger(threshold, isForeground: options.isForeground)
         let settings = try configuration.settings.resolve()

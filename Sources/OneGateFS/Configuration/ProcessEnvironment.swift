@@ -11,12 +11,21 @@ public enum ProcessEnvironment {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {
-            let parts = String(cString: entry).split(
-                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            let scalars = String(cString: entry).unicodeScalars
+            if let equals = scalars.firstIndex(of: "=") {
+                variables[String(scalars[..<equals])] = String(scalars[scalars.index(after: equals)...])
+            }
             next += 1
         }
         return variables
+    }
+
+    /// Takes a variable out of the environment, for the programs that are started later and for /proc/PID/environ, which
+    /// shows the memory where it was. Only while there is one thread.
+    public static func erase(_ name: String) {
+        guard let value = getenv(name) else { return }
+        memset(value, 0, strlen(value))
+        unsetenv(name)
     }
 }
 

@@ -128,7 +128,8 @@ final class Child: Sendable {
     /// Whether a program is there to be run.
     static func exists(_ program: String) -> Bool {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
-        return folders.contains { access("\($0)/\(program)", X_OK) == 0 }
+        return program.hasPrefix("/")
+            ? access(program, X_OK) == 0 : folders.contains { access("\($0)/\(program)", X_OK) == 0 }
     }
 
     var isRunning: Bool { poll() == nil }

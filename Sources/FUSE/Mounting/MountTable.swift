@@ -37,6 +37,17 @@ struct MountTable: Sendable {
         mounts.last { $0.path.utf8.elementsEqual(path.utf8) }
     }
 
+    /// The mount whose connection an open /dev/fuse is, as newer kernels tell in /proc/self/fdinfo.
+    func mount(ofConnection descriptor: CInt) -> Mount? {
+        let bytes = (try? SystemCalls.contents(of: "/proc/self/fdinfo/\(descriptor)").get()) ?? []
+        let key = "fuse_connection:"
+        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(key) }
+        guard let number = line?.dropFirst(key.count).split(whereSeparator: \.isWhitespace).first else {
+            return nil
+        }
+        return mounts.last { $0.device == "0:\(number)" && $0.isFUSE }
+    }
+
     /// Blanks and backslashes are written as `\040`, three octal digits.
     private static func unescape(_ field: Substring) -> String {
         let bytes = Array(field.utf8)

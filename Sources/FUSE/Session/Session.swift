@@ -26,6 +26,8 @@ public final class Session: Sendable {
         var phase = Phase.new
         /// Where it has to be unmounted; nil if somebody else made the mount, and once that was done.
         var path: String?
+        /// Where it is mounted, whoever made the mount.
+        var knownPath: String?
         var mount: MountTable.Mount?
         var isConnected = false
         var isExiting = false
@@ -95,8 +97,11 @@ public final class Session: Sendable {
         // mount.fuse3 hands over a descriptor that survives exec.
         SystemCalls.setCloseOnExec(fuse_session_fd(pointer))
         let mount = point.isDescriptor ? nil : MountTable.current.mount(at: point.path)
+        let found =
+            point.isDescriptor ? MountTable.current.mount(ofConnection: fuse_session_fd(pointer)) : mount
         state.withLock { state in
             state.phase = .mounted
+            state.knownPath = point.isDescriptor ? found?.path : point.path
             state.path = point.isDescriptor ? nil : point.path
             state.mount = mount
         }
@@ -151,9 +156,9 @@ public final class Session: Sendable {
         wakeUp()
     }
 
-    /// Where it is mounted: an absolute path without symbolic links; nil if it is not, or if the mount was made by
-    /// whoever handed over the descriptor.
-    public var mountPath: String? { state.withLock { $0.path } }
+    /// Where it was mounted: an absolute path without symbolic links; nil if it was not, or if the mount was made by
+    /// whoever handed over the descriptor and the kernel does not tell which it is.
+    public var mountPath: String? { state.withLock { $0.knownPath } }
 
     /// Whether the kernel has greeted: the mount answers.
     public var isConnected: Bool {

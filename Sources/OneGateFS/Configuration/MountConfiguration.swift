@@ -25,6 +25,8 @@ public struct MountConfiguration: Sendable {
     public var client = Client.Configuration()
     /// `allow_other`
     public var allowOther = false
+    /// `default_permissions`, which our own mounts always have. It matters for one that somebody else made.
+    public var defaultPermissions = false
     /// How much is logged.
     public var logLevel = LogLevel.info
     /// Whether to stay in the foreground.
@@ -86,6 +88,10 @@ public struct MountConfiguration: Sendable {
             }
             fileSystem.umask = umask
         case "allow_other": allowOther = true
+        case "default_permissions": defaultPermissions = true
+        case "setuid", "drop_privileges":
+            // It takes them for itself, so this is not what called us; to ignore them would be to go on as root.
+            throw OptionError("\(name) is an option of mount.fuse3: use mount -t fuse.onegatefs")
         case "log":
             guard let level = value.flatMap({ LogLevel(rawValue: $0) }) else {
                 let levels = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
@@ -104,9 +110,9 @@ public struct MountConfiguration: Sendable {
             "defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail",
             "suid", "dev", "exec", "async", "atime", "diratime", "relatime", "norelatime", "strictatime",
             "lazytime",
-            "nolazytime", "default_permissions", "allow_root", "auto_unmount", "fsname", "subtype", "comment",
+            "nolazytime", "allow_root", "auto_unmount", "fsname", "subtype", "comment",
             "loop",
-            "setuid", "drop_privileges", "nodiratime", "silent", "loud", "iversion", "noiversion", "mand",
+            "nodiratime", "silent", "loud", "iversion", "noiversion", "mand",
             "nomand",
         ]
         if ["nosuid", "nodev", "noexec", "noatime", "sync", "dirsync"].contains(name) {

@@ -9,6 +9,8 @@ public final class Mount: Sendable {
         case settings(SettingsError)
         case client(String)
         case mount(MountError)
+        /// Everybody could do everything.
+        case unchecked
         case system(Errno)
 
         /// One line.
@@ -17,6 +19,9 @@ public final class Mount: Sendable {
             case .settings(let error): error.description
             case .client(let words): words
             case .mount(let error): error.description
+            case .unchecked:
+                "mount.fuse3 has made this mount so that nobody would check modes; "
+                    + "with drop_privileges, allow_other needs default_permissions too"
             case .system(let error): "cannot start a thread: \(error)"
             }
         }
@@ -45,10 +50,20 @@ public final class Mount: Sendable {
         at mountPoint: String, _ configuration: MountConfiguration, settings: Settings, logger: Logger,
         onReady: @escaping @Sendable () -> Void
     ) throws(Failure) {
+        if MountPoint.isDescriptor(mountPoint), configuration.allowOther, !configuration.defaultPermissions {
+            throw .unchecked
+        }
         let metrics = Metrics()
         var clientConfiguration = configuration.client
         // A peer whose answers hang must not take the connections that others need.
         clientConfiguration.connections = 64
+        if clientConfiguration.insecure {
+            logger.warning(
+                """
+                INSECURE: the server's certificate is not verified. Whoever is between this machine and the server can \
+                read the token and everything else. Use ca_file instead of insecure.
+                """)
+        }
         do {
             client = try Client(
                 settings: settings, configuration: clientConfiguration,

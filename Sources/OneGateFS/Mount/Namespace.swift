@@ -286,7 +286,7 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
-        guard !flags.contains(.exchange) else {
+        guard flags.isSubset(of: .noReplace) else {
             request.answer(.error(.invalid))
             return
         }

@@ -6,6 +6,11 @@ extension OneGateFileSystem {
     static let cachedSizeLimit = 4096
 
     func lookup(_ request: consuming Request, parent: Inode, name: FileName) {
+        // The kernel leaves this to us up to 1024 bytes, and looks up what is to be made, too.
+        guard name.bytes.count <= Name.lengthLimit else {
+            request.answer(.error(.nameTooLong))
+            return
+        }
         if opensAreLeft, let entry = revision(parent, name) {
             if !request.answer(.entry(entry)) { takeBack([entry.inode], nil) }
             return

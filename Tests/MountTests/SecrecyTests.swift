@@ -92,8 +92,8 @@ struct SecrecyTests {
     func capabilities() throws {
         let gate = try MountedGate(options: ["allow_other", "umask=022"])
         defer { gate.end() }
-        // CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN; those of them that the tests have.
-        let kept: UInt64 = 1 << 1 | 1 << 2 | 1 << 21
+        // CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYS_NICE; those of them that the tests have.
+        let kept: UInt64 = 1 << 1 | 1 << 2 | 1 << 21 | 1 << 23
         #expect(try gate.text("vm/8/STATE") == "RUNNING\n")
         for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(gate.daemon.id)/task") {
             let status = proc(gate.daemon.id, "task/\(thread)/status")

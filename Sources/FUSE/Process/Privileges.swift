@@ -14,11 +14,12 @@ public enum Privileges {
     /// As root, gives up for good every capability of capabilities(7) that a mount has no use for, also for the programs that
     /// are started from here. Without root, does nothing: then fusermount3 has to get its own.
     ///
-    /// What is left: CAP_SYS_ADMIN to mount and unmount, and CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, for files of other users
-    /// that are read and mount points of theirs. Call it before anything starts a thread, since each has its own.
+    /// What is left: CAP_SYS_ADMIN to mount and unmount, CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH for files of other users
+    /// that are read and mount points of theirs, and CAP_SYS_NICE, with which Swift's runtime gives its threads their
+    /// priorities. Call it before anything starts a thread, since each has its own.
     public static func keepThoseOfMounting() {
         guard geteuid() == 0 else { return }
-        let kept = [CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH]
+        let kept = [CAP_SYS_ADMIN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_NICE]
         // The kernel says EINVAL to the first number that is none.
         for capability in CInt(0)..<64 where !kept.contains(capability) {
             guard cfuse_prctl(PR_CAPBSET_DROP, UInt(capability)) == 0 else { break }

@@ -14,6 +14,8 @@ package struct Scenario: Sendable {
     package var outage: Range<Int64>?
     /// From when on the server needs how many times as long.
     package var slowdown: (from: Int64, factor: Int64)?
+    /// Until when others keep the server so busy that guests wait at least so many seconds.
+    package var crowd: (until: Int64, wait: Int64)?
     /// The time in which polls are counted for each guest.
     package var settled: Range<Int64>
     /// The interval that guests ask for, and the one that the first guest asks for.

@@ -7,6 +7,8 @@ package struct SimulatedServer: Sendable {
     package var slowdown: (from: Int64, factor: Int64)?
     /// When it refuses connections; what it was asked before is lost.
     package var outage: Range<Int64>?
+    /// Until when others keep it so busy that whoever comes waits at least so long.
+    package var crowd: (until: Int64, wait: Int64)?
     private var idleFrom: Int64 = 0
 
     /// How long guests wait at most.
@@ -33,6 +35,7 @@ package struct SimulatedServer: Sendable {
             if outage.contains(now) { return (now + Self.refusal, false) }
             if now >= outage.upperBound { idleFrom = max(idleFrom, outage.upperBound) }
         }
+        if let crowd, now < crowd.until { idleFrom = max(idleFrom, now + crowd.wait) }
         let done = max(now, idleFrom) + work(at: now)
         idleFrom = done
         if let outage, now < outage.lowerBound, done >= outage.lowerBound {

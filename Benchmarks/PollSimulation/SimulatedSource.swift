@@ -9,8 +9,6 @@ package enum SimulatedSource: PollSource {
 
     package var kind: Self { self }
 
-    package var usualAnswerTime: Duration { self == .own ? .milliseconds(30) : .milliseconds(750) }
-
     /// How long the server works on it, in milliseconds: it answers 40 a second, or 2.
     package var serviceMilliseconds: Int64 { self == .own ? 25 : 500 }
 }

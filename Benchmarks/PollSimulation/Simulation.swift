@@ -27,6 +27,7 @@ package struct Simulation {
         server = SimulatedServer(serviceTime: scenario.source.serviceMilliseconds * 1_000_000)
         server.outage = scenario.outage.map { $0.lowerBound * Self.second..<$0.upperBound * Self.second }
         server.slowdown = scenario.slowdown.map { ($0.from * Self.second, $0.factor) }
+        server.crowd = scenario.crowd.map { ($0.until * Self.second, $0.wait * Self.second) }
         chance = PollJitter(seed: scenario.seed)
         record = Record(scenario)
         for index in 0..<scenario.guests {

@@ -10,7 +10,6 @@ struct PollScheduleTests {
         case peer(Int)
 
         var kind: Int { self == .own ? 0 : 1 }
-        var usualAnswerTime: Duration { self == .own ? .milliseconds(30) : .milliseconds(750) }
     }
 
     /// A guest that does nothing but poll, on a clock of its own.
@@ -52,10 +51,15 @@ struct PollScheduleTests {
             now = max(now, end)
         }
 
-        /// The longest time from the beginning of a request for a source to the end of the next.
-        func longestGap(_ source: Thing, after start: Duration = .zero) -> Duration {
+        /// The times from the beginning of one request for a source to that of the next.
+        func gaps(_ source: Thing, after start: Duration = .zero) -> [Duration] {
             let own = requests.filter { $0.source == source && $0.asked - origin >= start }
-            return zip(own, own.dropFirst()).map { $1.finished - $0.asked }.max() ?? .zero
+            return zip(own, own.dropFirst()).map { $1.asked - $0.asked }
+        }
+
+        /// The longest of them.
+        func longestGap(_ source: Thing, after start: Duration = .zero) -> Duration {
+            gaps(source, after: start).max() ?? .zero
         }
 
         /// How many requests began in a time, in seconds.
@@ -93,16 +97,71 @@ struct PollScheduleTests {
     }
 
     @Test(
-        "a change is known within the interval while the server is well",
-        arguments: [[Thing.own], [.service], [.own, .service]])
-    private func interval(sources: [Thing]) {
+        "a server that is well is polled once an interval from the first poll on, however long it takes",
+        arguments: [1, 20, 76, 300, 900])
+    func well(milliseconds: Int) {
         for seed in 1...20 as ClosedRange<UInt64> {
-            var guest = Guest(Set(sources), seed: seed)
-            guest.run(for: .seconds(600)) { source, _ in (Self.well(source), .unchanged) }
-            for source in sources {
-                #expect(guest.longestGap(source) <= .milliseconds(5050))
-                // And not much more often than needed.
-                #expect(guest.requests.count { $0.source == source } < 180)
+            var guest = Guest([.own], seed: seed)
+            var chance = PollJitter(seed: seed)
+            guest.run(for: .seconds(3600)) { _, _ in
+                (.milliseconds(milliseconds), chance.uniform(0...1) < 0.1 ? .changed : .unchanged)
+            }
+            let gaps = guest.gaps(.own)
+            #expect(guest.requests[0].asked - guest.origin <= .seconds(5))
+            #expect(gaps.allSatisfy { $0 >= .seconds(5) && $0 <= .milliseconds(5020) })
+            #expect(Set(gaps).count > 100, "the interval is jittered")
+        }
+    }
+
+    @Test(
+        "nothing but the quarter of the time makes the interval longer while a server is well",
+        arguments: [76, 240, 300, 900, 2400])
+    func wellAndShort(milliseconds: Int) {
+        var guest = Guest([.service], interval: .seconds(1))
+        guest.run(for: .seconds(3600)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
+        let shortest = max(.seconds(1), .milliseconds(milliseconds) * 4)
+        #expect(guest.gaps(.service).allSatisfy { $0 >= shortest && $0 <= shortest + .milliseconds(20) })
+    }
+
+    @Test("a server that is well and noisy is polled at the interval")
+    func noisy() {
+        for seed in 1...10 as ClosedRange<UInt64> {
+            var chance = PollJitter(seed: seed)
+            var guest = Guest([.own], seed: seed)
+            guest.run(for: .seconds(4 * 3600)) { _, _ in
+                (.milliseconds(chance.uniform(0...1) < 0.05 ? 100 : chance.uniform(15...38)), .unchanged)
+            }
+            let gaps = guest.gaps(.own)
+            #expect(gaps.count { $0 > .milliseconds(5050) } < gaps.count / 20)
+            #expect(gaps.count > 2800)
+        }
+    }
+
+    @Test("there is never more than one poll of a source in an interval, changes or not")
+    func atMostOne() {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            var chance = PollJitter(seed: seed)
+            var guest = Guest([.own, .service, .peer(1)], interval: .seconds(2), seed: seed)
+            guest.run(for: .seconds(3600)) { _, _ in
+                let time = Duration.milliseconds(chance.uniform(5...200))
+                let dice = chance.uniform(0...1)
+                return (time, dice < 0.02 ? .failed : dice < 0.3 ? .changed : .unchanged)
+            }
+            for source in [Thing.own, .service, .peer(1)] {
+                #expect(guest.gaps(source).allSatisfy { $0 >= .seconds(2) })
+            }
+        }
+    }
+
+    @Test("two sources that cost differently keep their intervals")
+    func side() {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            var guest = Guest([.own, .service], seed: seed)
+            guest.run(for: .seconds(3600)) { source, _ in (Self.well(source), .unchanged) }
+            // The first polls come at random times, and may have to make room for each other.
+            for source in [Thing.own, .service] {
+                #expect(guest.longestGap(source, after: .seconds(10)) <= .milliseconds(5150))
+                #expect(guest.gaps(source).allSatisfy { $0 >= .seconds(5) })
             }
         }
     }
@@ -140,7 +199,8 @@ struct PollScheduleTests {
         var guest = Guest(Set((0..<10).map { .peer($0) } + [.own]))
         guest.run(for: .seconds(1200)) { source, _ in (Self.well(source), .unchanged) }
         for peer in 0..<10 { #expect(guest.longestGap(.peer(peer)) < .seconds(40)) }
-        #expect(guest.longestGap(.own) < .seconds(10))
+        // What costs little is found out with the first answers.
+        #expect(guest.longestGap(.own, after: .seconds(60)) < .seconds(10))
     }
 
     @Test("guests do not poll in step")
@@ -183,46 +243,101 @@ struct PollScheduleTests {
         #expect(guest.schedule.next?.time == guest.now + .seconds(10))
     }
 
-    @Test("polls are quick for a while after a change")
-    func quick() {
-        var guest = Guest([.own])
-        guest.run(for: .seconds(100)) { _, _ in (.milliseconds(20), .unchanged) }
-        let changeAt = guest.requests.count
-        guest.run(for: .seconds(100)) { _, number in
-            (.milliseconds(20), number == changeAt ? .changed : .unchanged)
+    @Test("while intervals are long, they are shorter for a while after a change")
+    func lively() {
+        func gaps(changes: Bool) -> [Duration] {
+            var guest = Guest([.own])
+            guest.run(for: .seconds(60)) { _, _ in (.milliseconds(20), .unchanged) }
+            guest.run(for: .seconds(600)) { _, _ in (.milliseconds(80), .unchanged) }
+            let good = guest.requests.count
+            guest.run(for: .seconds(3600)) { _, number in
+                (.milliseconds(20), changes && number == good ? .changed : .unchanged)
+            }
+            return zip(guest.requests[good...], guest.requests[(good + 1)...]).map { $1.asked - $0.asked }
         }
-        let after = guest.requests[changeAt...]
-        let gaps = zip(after, after.dropFirst()).map { $1.asked - $0.asked }
-        #expect(gaps[0] < .milliseconds(1000))
-        #expect(gaps[3] < .milliseconds(2000))
-        #expect(gaps[12] > .milliseconds(4000))
+        let (quiet, lively) = (gaps(changes: false), gaps(changes: true))
+        #expect(quiet[0] > .seconds(60))
+        #expect(lively[0] < quiet[0] / 2)
+        #expect(lively.allSatisfy { $0 >= .seconds(5) })
     }
 
     @Test("one slow answer is chance: the interval stays")
     func chance() {
         var guest = Guest([.own])
         guest.run(for: .seconds(600)) { _, number in
-            (.milliseconds(number % 5 == 0 ? 300 : 20), .unchanged)
+            (.milliseconds(number % 3 == 0 ? 300 : 20), .unchanged)
         }
-        #expect(guest.longestGap(.own) < .milliseconds(5300))
+        #expect(guest.longestGap(.own) < .milliseconds(5050))
     }
 
-    @Test("slow answers make the interval longer, and good ones bring it back")
-    func slowAndBack() {
+    @Test(
+        "a server that becomes three times slower than it was is asked less, and gently more when it is well",
+        arguments: [20, 76, 300, 900])
+    func slowAndBack(milliseconds: Int) {
         var guest = Guest([.own])
-        guest.run(for: .seconds(60)) { _, _ in (.milliseconds(20), .unchanged) }
-        guest.run(for: .seconds(600)) { _, _ in (.milliseconds(200), .unchanged) }
-        #expect(guest.count(in: 360..<660) < 6)
-        guest.run(for: .seconds(3000)) { _, _ in (.milliseconds(20), .unchanged) }
-        #expect(guest.count(in: 3360..<3660) > 55)
+        guest.run(for: .seconds(600)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
+        guest.run(for: .seconds(1200)) { _, _ in (.milliseconds(milliseconds * 3), .unchanged) }
+        #expect(guest.count(in: 900..<1800) < 25)
+        let good = guest.requests.count
+        guest.run(for: .seconds(3000)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
+        let gaps = zip(guest.requests[good...], guest.requests[(good + 1)...]).map { $1.asked - $0.asked }
+        #expect(gaps.dropFirst(50).allSatisfy { $0 >= .seconds(5) && $0 <= .milliseconds(5020) })
+        #expect(gaps.prefix(3).allSatisfy { $0 > .seconds(15) })
+        for (one, next) in zip(gaps, gaps.dropFirst()) { #expect(next > one * 0.4) }
     }
 
-    @Test("a server that is slower for good becomes the measure in a few hours")
-    func slowForGood() {
+    @Test("a guest that comes to a queue takes it for the server's nature no longer than it lasts")
+    func comesToQueue() {
+        for queue in [200, 1000, 2400, 10_000] {
+            var guest = Guest([.own])
+            guest.run(for: .seconds(3600)) { _, _ in (.milliseconds(queue), .unchanged) }
+            guest.run(for: .seconds(7200)) { _, _ in (.milliseconds(20), .unchanged) }
+            #expect(guest.count(in: 10_200..<10_800) > 115, "all is well: a queue of \(queue) ms is over")
+            guest.run(for: .seconds(1800)) { _, _ in (.milliseconds(60), .unchanged) }
+            #expect(guest.count(in: 11_400..<12_600) < 40, "60 ms is slow, though \(queue) ms was not")
+        }
+    }
+
+    @Test("answers that take very long are slow, even if there was never a better one")
+    func longQueue() {
+        var guest = Guest([.own])
+        guest.run(for: .seconds(2 * 3600)) { _, _ in (.seconds(10), .unchanged) }
+        #expect(guest.longestGap(.own, after: .seconds(3600)) > .seconds(300))
+    }
+
+    @Test("a queue that lasts does not become the measure soon")
+    func lastingQueue() {
+        var guest = Guest([.own])
+        guest.run(for: .seconds(3600)) { _, _ in (.milliseconds(20), .unchanged) }
+        guest.run(for: .seconds(2 * 3600)) { _, _ in (.milliseconds(200), .unchanged) }
+        #expect(guest.gaps(.own, after: .seconds(4000)).min().map { $0 > .seconds(100) } ?? false)
+    }
+
+    @Test("a server that is slower for good becomes the measure in some hours", arguments: [60, 150])
+    func slowForGood(milliseconds: Int) {
         var guest = Guest([.own])
         guest.run(for: .seconds(60)) { _, _ in (.milliseconds(20), .unchanged) }
-        guest.run(for: .seconds(4 * 3600)) { _, _ in (.milliseconds(150), .unchanged) }
-        #expect(guest.longestGap(.own, after: .seconds(4 * 3600 - 600)) < .milliseconds(5300))
+        guest.run(for: .seconds(12 * 3600)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
+        #expect(guest.longestGap(.own, after: .seconds(12 * 3600 - 600)) < .milliseconds(5050))
+    }
+
+    @Test("after the machine slept all is asked for soon, and guests not in step")
+    func slept() {
+        var times: Set<Duration> = []
+        for seed in 1...20 as ClosedRange<UInt64> {
+            var guest = Guest([.own, .service], seed: seed)
+            guest.run(for: .seconds(600)) { source, _ in (Self.well(source), .unchanged) }
+            guest.now += .seconds(8 * 3600)
+            let woken = guest.now
+            guest.schedule.comeBack(now: woken)
+            guest.requests = []
+            guest.run(for: .seconds(20)) { source, _ in (Self.well(source), .changed) }
+            let soon = guest.requests.filter { $0.asked - woken < .seconds(9) }
+            #expect(Set(soon.map(\.source)) == [.own, .service])
+            times.insert(guest.requests[0].asked - woken)
+        }
+        #expect(times.count == 20)
+        #expect((times.max() ?? .zero) - (times.min() ?? .zero) > .seconds(1))
     }
 
     @Test("failures make the interval longer, up to some minutes, and it comes back in steps")
@@ -236,7 +351,7 @@ struct PollScheduleTests {
         guest.run(for: .seconds(1800)) { _, _ in (.milliseconds(20), .unchanged) }
         let gaps = zip(guest.requests[outage...], guest.requests[(outage + 1)...]).map { $1.asked - $0.asked }
         #expect(gaps[0] > .seconds(60))
-        #expect(gaps[10] < .seconds(5))
+        #expect(gaps[10] < .milliseconds(5050))
     }
 
     @Test("a server that hangs is asked less and less")
@@ -252,6 +367,6 @@ struct PollScheduleTests {
         guest.run(for: .seconds(600)) { source, _ in
             source == .own ? (.milliseconds(20), .unchanged) : (.milliseconds(50), .failed)
         }
-        #expect(guest.longestGap(.own) <= .milliseconds(5050))
+        #expect(guest.longestGap(.own, after: .seconds(10)) <= .milliseconds(5250))
     }
 }

@@ -11,6 +11,7 @@ struct PollSimulationTests {
         let record = Simulation.run(scenario)
         // At first, what has to be: every guest's first two requests.
         #expect(record.longestQueue(record.columns(in: 0..<5400)) < 20_000)
+        #expect(record.longestQueue(record.columns(in: 1800..<5400)) < 200)
         let settled = record.columns(in: scenario.settled)
         #expect(record.longestQueue(settled) < 200)
         #expect(record.meanWait(settled) < 1)
@@ -30,9 +31,24 @@ struct PollSimulationTests {
         let after = record.columns(in: 4200..<6000)
         #expect(record.longestQueue(after) < 400)
         #expect(after.allSatisfy { $0.failed == 0 })
-        #expect(after.allSatisfy { $0.requests < 4 * 40 * Int(Simulation.step) })
+        #expect(after.allSatisfy { $0.requests < 2 * 40 * Int(Simulation.step) })
         #expect(record.recovery(quantile: 0.5).map { $0 < 300 } ?? false)
         #expect(record.recovery(quantile: 0.95).map { $0 < 900 } ?? false)
+    }
+
+    @Test(
+        "guests that all come to a queue that others made share the server when those are gone",
+        arguments: [1, 6] as [Int64])
+    func crowd(wait: Int64) {
+        var scenario = Scenario("", guests: 1000, source: .own, duration: 3 * 3600, settled: 7200..<10_800)
+        scenario.crowd = (3600, wait)
+        let record = Simulation.run(scenario)
+        let settled = record.columns(in: scenario.settled)
+        // None of them has ever seen what the server needs until the queue is gone, and without the others
+        // they are still enough to keep it.
+        #expect(record.longestQueue(settled) < 100)
+        #expect(record.meanWait(settled) < 0.2)
+        #expect(record.fairness > 0.85)
     }
 
     @Test("500 guests of a service share it")
@@ -43,7 +59,7 @@ struct PollSimulationTests {
         #expect(record.longestQueue(settled) < 60)
         #expect(record.meanWait(settled) < 10)
         #expect(record.load(settled) > 0.8)
-        #expect(record.fairness > 0.85)
+        #expect(record.fairness > 0.75)
     }
 
     @Test("when the server becomes three times slower, guests find the new measure")
@@ -62,7 +78,8 @@ struct PollSimulationTests {
     func few() {
         let scenario = Scenario("", guests: 60, source: .own, duration: 1800, settled: 600..<1800)
         let record = Simulation.run(scenario)
-        #expect(record.polls(quantile: 0) >= 200)
+        #expect(record.polls(quantile: 0) >= 235)
+        #expect(record.polls(quantile: 1) <= 240)
     }
 
     @Test("the same seed gives the same course of events")

@@ -5,14 +5,15 @@
 /// tells ``noteAnswer(_:asked:finished:outcome:)`` as for every other request, and calls
 /// ``end(_:now:)``.
 ///
-/// - While the server is well, a change is known the interval after it at the latest: the jitter
-///   only shortens, and the time that the answer takes is taken off.
+/// - While the server is well, there is one poll in each interval: never two whose beginnings are less than the
+///   interval apart, and never more than a little jitter over it. A change is known the interval after it
+///   at the latest, and the time that the answer takes.
 /// - After a poll that took a time, three times that passes before the next, whatever it is for:
 ///   no more than a quarter of the time has a poll under way.
 /// - When answers get slow, intervals grow (``PollPressure``); when polls fail, they double, at
 ///   random, and come back by halves.
-/// - After a change, while the server is well, polls are quick for a while: what changes once
-///   often changes again.
+/// - What changes once often changes again: after a change, intervals that have grown are shorter for a while,
+///   if the server answers without a wait. They do not get shorter than the one that is wanted.
 package struct PollSchedule<Source: PollSource>: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
@@ -43,13 +44,20 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         var answerTime: Duration
         /// The interval while polls fail, and for a while after.
         var backoff: Duration?
-        /// The interval for a while after a change.
-        var quick: Duration?
+        /// How many more answers without a change it takes until what is watched counts as quiet.
+        var liveliness = 0
+
+        /// Whether there was a change lately.
+        var isLively: Bool { liveliness > 0 }
     }
 
     /// While polls fail, intervals get no longer than this, unless the server's answers were slow
     /// enough for longer ones.
     private static var longestBackoff: Duration { .seconds(300) }
+    /// How many answers count as being soon after a change.
+    private static var liveliness: Int { 4 }
+    /// While all is well, this is the longest time that is added to an interval at random.
+    private static var longestJitter: Duration { .milliseconds(20) }
 
     private let interval: Duration
     private var jitter: PollJitter
@@ -73,11 +81,21 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         interest = sources
         for source in sources where watches[source] == nil {
             // Nobody has read it, so nobody can miss a change: no hurry.
-            watches[source] = Watch(
-                due: now + interval * jitter.uniform(0...1), answerTime: source.usualAnswerTime)
+            watches[source] = Watch(due: now + interval * jitter.uniform(0...1), answerTime: .zero)
         }
         watches = watches.filter { source, watch in
             sources.contains(source) || now - (watch.asked ?? watch.due) < Self.longestBackoff * 2
+        }
+    }
+
+    /// Takes in that time has passed in which nothing was polled and nobody noticed: this machine slept. What is
+    /// known may be old, so everything is asked for soon. Not at once: other guests of the same host may
+    /// have slept as long.
+    package mutating func comeBack(now: Instant) {
+        for (source, watch) in watches {
+            let interval = watch.backoff ?? pressures[source.kind]?.pace ?? interval
+            let soon = now + interval * jitter.uniform(0...1)
+            watches[source]?.due = watch.due > now ? min(watch.due, soon) : soon
         }
     }
 
@@ -87,18 +105,17 @@ package struct PollSchedule<Source: PollSource>: Sendable {
     package var next: Poll? {
         guard underWay == nil, let first = earliest(where: { _, _ in true }) else { return nil }
         let begin = max(first.watch.due, rest ?? first.watch.due)
-        // What costs little and would be late if it waited until the rest after a costly poll is
-        // over goes before that, a little early.
+        // What costs little goes before what costs much, if it is due too, or would be later because of the
+        // rest after the costly one than that would be if it waited.
         let end = begin + first.watch.answerTime * 4
         let other = earliest { source, watch in
             guard source != first.source, watch.answerTime * 4 < first.watch.answerTime, watch.due < end
             else { return false }
-            guard let asked = watch.asked else { return true }
-            return watch.due - asked < (begin - asked) * 4
+            guard watch.due > begin else { return true }
+            return end - watch.due > watch.due + watch.answerTime * 4 - first.watch.due
         }
         guard let other else { return Poll(time: begin, source: first.source) }
-        let early = begin - other.watch.answerTime * 4
-        return Poll(time: max(early, rest ?? early), source: other.source)
+        return Poll(time: max(other.watch.due, begin), source: other.source)
     }
 
     private func earliest(
@@ -156,7 +173,7 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         var watch = watches[source] ?? Watch(due: finished, answerTime: time)
         if !isPoll, let latest = watch.asked, asked < latest { return }
         var pressure =
-            pressures[source.kind] ?? PollPressure(interval: interval, usual: source.usualAnswerTime)
+            pressures[source.kind] ?? PollPressure(interval: interval)
         if outcome == .failed {
             pressure.adjust(afterSilenceOf: time)
         } else {
@@ -172,13 +189,12 @@ package struct PollSchedule<Source: PollSource>: Sendable {
             let least = max(pressure.pace, time * 3)
             let most = max(min((watch.backoff ?? interval) * 2, Self.longestBackoff), least * 1.5)
             watch.backoff = most
-            watch.quick = nil
             watch.due = finished + least + (most - least) * jitter.uniform(0...1)
         case .changed:
-            watch.quick = interval / 5
+            watch.liveliness = Self.liveliness
             watch.due = asked + delay(&watch, pressure)
         case .unchanged:
-            watch.quick = watch.quick.flatMap { $0 * 1.2 < interval ? $0 * 1.2 : nil }
+            watch.liveliness = max(0, watch.liveliness - 1)
             watch.due = asked + delay(&watch, pressure)
         }
         watches[source] = watch
@@ -187,10 +203,10 @@ package struct PollSchedule<Source: PollSource>: Sendable {
     /// From the beginning of an answered request to that of the next.
     private mutating func delay(_ watch: inout Watch, _ pressure: PollPressure) -> Duration {
         watch.backoff = watch.backoff.flatMap { $0 / 2 > pressure.pace ? $0 / 2 : nil }
-        let delay = watch.backoff ?? pressure.pace
+        let delay = watch.backoff ?? (pressure.isWell && watch.isLively ? pressure.pace / 4 : pressure.pace)
         // Who has to wait long may as well wait a little longer: it keeps guests out of step.
-        if delay > interval { return delay * jitter.uniform(0.8...1.2) }
-        let goal = pressure.isRelaxed ? watch.quick ?? interval : interval
-        return (goal - min(watch.answerTime, goal)) * jitter.uniform(0.9...1)
+        if delay > interval * 1.25 { return delay * jitter.uniform(0.8...1.2) }
+        let most = pressure.isInTheWay ? interval / 10 : min(interval / 50, Self.longestJitter)
+        return max(delay, interval) + most * jitter.uniform(0...1)
     }
 }

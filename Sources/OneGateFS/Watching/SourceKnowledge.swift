@@ -63,15 +63,4 @@ extension Source: PollSource {
         case .settled: .settled
         }
     }
-
-    /// Measured at a real server with one client.
-    package var usualAnswerTime: Duration {
-        switch self {
-        case .own, .router: .milliseconds(19)
-        case .network, .networkExtended: .milliseconds(32)
-        case .service: .milliseconds(770)
-        case .machine: .milliseconds(780)
-        case .settled: .zero
-        }
-    }
 }

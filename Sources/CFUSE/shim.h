@@ -11,7 +11,9 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 /// fork(2), which Swift marks as unavailable. Only for a process with one thread.
@@ -50,6 +52,27 @@ static inline int cfuse_name_thread(pthread_t thread, const char *name) { return
 
 /// eventfd(2) that does not block
 static inline int cfuse_event_counter(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+/*
+ * timerfd_create(2) and timerfd_settime(2) of the clock that goes on while the machine sleeps. A timer of
+ * CLOCK_MONOTONIC would be late by as long as that was.
+ */
+static inline int cfuse_timer(void) { return timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+static inline int cfuse_set_timer(int timer, long long seconds, long nanoseconds) {
+    struct itimerspec spec = {{0, 0}, {(time_t)seconds, nanoseconds}};
+    return timerfd_settime(timer, 0, &spec, NULL);
+}
+
+/* A timer that never fires, but is cancelled when the time of day is set and when the machine wakes up. */
+static inline int cfuse_clock_witness(void) {
+    return timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+}
+
+static inline int cfuse_set_clock_witness(int timer) {
+    struct itimerspec spec = {{0, 0}, {(time_t)0x1ffffffff, 0}};
+    return timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+}
 
 /* gettid(2): a GNU extension that Swift's module of the C library leaves out. */
 static inline int cfuse_thread_id(void) { return (int)syscall(SYS_gettid); }

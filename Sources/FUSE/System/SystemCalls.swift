@@ -100,6 +100,28 @@ enum SystemCalls {
         check { cfuse_event_counter() }
     }
 
+    /// A timer of the clock that goes on while the machine sleeps: timerfd_create(2).
+    static func timer() -> Result<CInt, Errno> { check { cfuse_timer() } }
+
+    /// Has a timer fire after a time, or never.
+    static func set(_ timer: CInt, after time: Duration?) {
+        // A time of zero would mean never.
+        let (seconds, attoseconds) = time.map { max($0, .nanoseconds(1)).components } ?? (0, 0)
+        _ = check { cfuse_set_timer(timer, seconds, Int(attoseconds / 1_000_000_000)) }
+    }
+
+    /// A timer that becomes readable when the time of day is set and when the machine wakes up.
+    static func clockWitness() -> Result<CInt, Errno> { check { cfuse_clock_witness() } }
+
+    /// Makes it unreadable until the next time.
+    static func reset(clockWitness: CInt) { _ = check { cfuse_set_clock_witness(clockWitness) } }
+
+    /// Waits until one of the descriptors is readable.
+    static func waitForAny(_ descriptors: [CInt]) {
+        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = check { Glibc.poll(&entries, nfds_t(entries.count), -1) }
+    }
+
     /// Makes `target` another number of the same file, at once: dup3(2).
     static func replace(_ target: CInt, with descriptor: CInt, closeOnExec: Bool = true) -> Result<
         Void, Errno

@@ -16,6 +16,9 @@ struct InodeTable {
 
     subscript(inode: Inode) -> Node? { nodes[inode] }
 
+    /// The nodes whose names the kernel has looked up.
+    var known: [Node] { nodes.values.filter { $0.lookups > 0 } }
+
     /// The node of a name in a folder, if the kernel knows it.
     func child(_ name: FileName, of parent: Node) -> Node? {
         var inode = InodeNumber.of(name, in: parent.inode)

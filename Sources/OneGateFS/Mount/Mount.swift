@@ -22,7 +22,7 @@ public final class Mount: Sendable {
             case .unchecked:
                 "mount.fuse3 has made this mount so that nobody would check modes; "
                     + "with drop_privileges, allow_other needs default_permissions too"
-            case .system(let error): "cannot start a thread: \(error)"
+            case .system(let error): "cannot have a thread or a timer: \(error)"
             }
         }
     }
@@ -77,9 +77,13 @@ public final class Mount: Sendable {
         } catch {
             throw .client("\(error)")
         }
-        fileSystem = OneGateFileSystem(
-            client: client, options: configuration.fileSystem, metrics: metrics, logger: logger,
-            onReady: onReady)
+        do {
+            fileSystem = try OneGateFileSystem(
+                client: client, options: configuration.fileSystem, metrics: metrics, logger: logger,
+                onReady: onReady)
+        } catch {
+            throw .system(error)
+        }
         var options = MountOptions(
             source: configuration.source, subtype: "onegatefs", allowOther: configuration.allowOther,
             defaultPermissions: true)

@@ -1,4 +1,3 @@
-import Dispatch
 import FUSE
 import Logging
 import OneGate
@@ -16,7 +15,7 @@ final class OneGateFileSystem: FileSystem {
     let metrics: Metrics
     let notifier = Notifier()
     let watching: Mutex<WatchState>
-    let watchSignal = DispatchSemaphore(value: 0)
+    let watchAlarm: Alarm
     let own: Int
     /// Whether the kernel opens files and folders without asking: on a mount that it keeps read-only.
     private let leavesOpens = Atomic(false)
@@ -31,7 +30,8 @@ final class OneGateFileSystem: FileSystem {
     init(
         client: Client, options: FileSystemOptions, metrics: Metrics, logger: Logger,
         onReady: @escaping @Sendable () -> Void = {}
-    ) {
+    ) throws(Errno) {
+        watchAlarm = try Alarm()
         self.onReady = onReady
         self.client = client
         self.options = options
@@ -76,11 +76,22 @@ final class OneGateFileSystem: FileSystem {
     /// Whether the kernel opens files and folders without asking.
     var opensAreLeft: Bool { leavesOpens.load(ordering: .relaxed) }
 
-    /// Forgets how old everything is, as SIGHUP wants it.
+    /// Forgets how old everything is, here and in the kernel, as SIGHUP wants it.
     func expireAll() {
-        state.withLock { state in
+        let (files, folders): ([KnownName], [KnownName]) = state.withLock { state in
             state.cache.expireAll(at: .now)
             state.serviceIsPlainUntil = nil
+            let nodes = state.inodes.known
+            for node in nodes where !node.isFolder { forget(node) }
+            return (
+                nodes.filter { !$0.isFolder }.compactMap(KnownName.init),
+                nodes.filter(\.isFolder).compactMap(KnownName.init)
+            )
+        }
+        notifier.perform { session, _ in
+            for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
+            // The names of folders stay: processes work in them. What is in them is asked for anew.
+            for folder in folders { _ = session.invalidate(inode: folder.inode) }
         }
     }
 

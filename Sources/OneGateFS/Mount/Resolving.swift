@@ -202,7 +202,7 @@ extension OneGateFileSystem {
         if case .directory = item { node.isFolder = true } else { node.isFolder = false }
         let isRestored = query.isOurs && state.isRestoring && state.interest.held.contains(node.inode)
         if !isRestored, options.watchInterval > .zero, node !== state.inodes.root {
-            if state.interest.use(node, at: query.arrival) { watchSignal.signal() }
+            if state.interest.use(node, at: query.arrival) { watchAlarm.signal() }
         }
         if case .file(let file) = item, isFixed(node) {
             let revision = state.revisions.revision(of: file, node)

@@ -1,4 +1,3 @@
-import Dispatch
 import FUSE
 import Synchronization
 
@@ -16,28 +15,28 @@ struct WatchState {
 
 /// The thread that watches for those who watch.
 extension OneGateFileSystem {
-    /// Starts watching.
+    /// Starts watching. Without polling, the thread only notices when the machine slept.
     func startWatching() throws(Errno) {
-        guard options.watchInterval > .zero else { return }
         try SystemThread(name: "watching") { [self] in
-            while true {
-                let next = step(.now)
-                if watching.withLock({ $0.isStopped }) { return }
-                guard let next else {
-                    watchSignal.wait()
-                    continue
-                }
-                let wait = ContinuousClock.now.duration(to: next).components
-                let nanoseconds = max(0, wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000)
-                _ = watchSignal.wait(timeout: .now() + .nanoseconds(Int(min(nanoseconds, 3_600_000_000_000))))
+            var absence = Absence(.now)
+            while !watching.withLock({ $0.isStopped }) {
+                if absence.notice(.now) { comeBack(.now) }
+                watchAlarm.wait(until: options.watchInterval > .zero ? step(.now) : nil)
             }
         }.detach()
+    }
+
+    /// Time has passed in which this machine did not run: nothing is as young as it seems.
+    private func comeBack(_ now: ContinuousClock.Instant) {
+        logger.info("the machine slept, or its clock was set: asking everything anew")
+        expireAll()
+        watching.withLock { $0.schedule.comeBack(now: now) }
     }
 
     /// Ends watching.
     func stopWatching() {
         watching.withLock { $0.isStopped = true }
-        watchSignal.signal()
+        watchAlarm.signal()
     }
 
     /// How long a name is left alone after it was used.
@@ -80,7 +79,7 @@ extension OneGateFileSystem {
             notifier.perform { [self] session, _ in
                 for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
                 state.withLock { $0.interest.dropped(files.map(\.inode), at: .now) }
-                watchSignal.signal()
+                watchAlarm.signal()
             }
         }
         probe(folders)
@@ -111,7 +110,7 @@ extension OneGateFileSystem {
                     watching.isInterestOld = true
                     if watching.sweepDue == nil { watching.sweepDue = .now + options.watchInterval }
                 }
-                watchSignal.signal()
+                watchAlarm.signal()
             }
         }
     }
@@ -146,7 +145,7 @@ extension OneGateFileSystem {
             // However many there are, this takes a small part of the time.
             let pause = max(options.watchInterval, now.duration(to: .now) * 10)
             watching.withLock { $0.sweepDue = .now + pause }
-            watchSignal.signal()
+            watchAlarm.signal()
         }
     }
 
@@ -169,7 +168,7 @@ extension OneGateFileSystem {
     /// Something that was held is not any more.
     func forgotten() {
         watching.withLock { $0.isInterestOld = true }
-        watchSignal.signal()
+        watchAlarm.signal()
     }
 
     // MARK: What is polled
@@ -202,7 +201,7 @@ extension OneGateFileSystem {
         fetch(source, arrival: now + ttl(of: source)) { [self] failure in
             watching.withLock { $0.schedule.end(source, now: .now) }
             if let failure { logger.debug("polling: \(failure)") }
-            watchSignal.signal()
+            watchAlarm.signal()
         }
     }
 
@@ -219,18 +218,6 @@ extension OneGateFileSystem {
                 source, asked: asked, finished: answered, known: .now,
                 outcome: failed ? .failed : changed ? .changed : .unchanged)
         }
-    }
-}
-
-/// A name in a folder, as the kernel knows it.
-private struct KnownName {
-    let inode: Inode
-    let parent: Inode
-    let name: FileName
-
-    init?(_ node: Node) {
-        guard let parent = node.parent else { return nil }
-        (inode, self.parent, name) = (node.inode, parent.inode, node.name)
     }
 }
 

@@ -28,17 +28,21 @@ final class MountedGate: Sendable {
     ///   - cloud: what is served.
     ///   - vm: the VM in which it is mounted.
     ///   - options: what follows `-o`.
+    ///   - environment: variables for the command.
     ///   - limit: after this time it is taken for hanging, and unmounted.
     convenience init(
         _ cloud: Cloud = .panacea(), vm: Int = 8, options: [String] = [], dialect: Dialect = .current,
-        limit: Duration = Child.limit
+        environment: [String: String] = [:], limit: Duration = Child.limit
     ) throws {
-        try self.init(Simulator(cloud: cloud, dialect: dialect), vm: vm, options: options, limit: limit)
+        try self.init(
+            Simulator(cloud: cloud, dialect: dialect), vm: vm, options: options, environment: environment,
+            limit: limit)
     }
 
     /// Mounts another time on a simulator that there is.
     init(
-        _ simulator: Simulator, vm: Int = 8, options: [String] = [], limit: Duration = Child.limit
+        _ simulator: Simulator, vm: Int = 8, options: [String] = [], environment: [String: String] = [:],
+        limit: Duration = Child.limit
     ) throws {
         self.simulator = simulator
         folder = try Executables.makeFolder()
@@ -48,7 +52,8 @@ final class MountedGate: Sendable {
         try simulator.environmentFile(vm: vm).write(toFile: envFile, atomically: false, encoding: .utf8)
         let list = (["env_file=\(envFile)"] + options).joined(separator: ",")
         daemon = try Child(
-            [Executables.onegatefs, "-f", "-o", list, "onegate", path], in: folder, limit: limit)
+            [Executables.onegatefs, "-f", "-o", list, "onegate", path], in: folder,
+            environment: environment, limit: limit)
         watchdog = Watchdog(path, daemon, limit)
         eventually("it is mounted") { MountTable.has(path) || !daemon.isRunning }
         guard MountTable.has(path) else {

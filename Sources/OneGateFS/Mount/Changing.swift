@@ -112,9 +112,10 @@ extension OneGateFileSystem {
             target = .attribute(place)
             content = existing?.bytes ?? []
         }
-        let truncated = content.isEmpty || flags.contains(.truncate)
+        let truncated = flags.contains(.truncate)
         let session = WriteSession(
-            content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append))
+            content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append),
+            new: content.isEmpty)
         let handle = state.add(
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: nil)))
         if case .attribute(_, nil) = place { state.addOverlay(node, .created(handle: handle)) }
@@ -202,7 +203,7 @@ extension OneGateFileSystem {
         _ action: WriteSession.Action, _ place: AttributePlace, otherwise reply: Reply
     ) -> WriteStep {
         switch action {
-        case .hold: .answer(reply)
+        case .hold, .create: .answer(reply)
         case .refuse(let refusal): .fail(Failure(refusal.reason.errno, refusal.reason.words))
         case .publish(let content, let appended):
             .store(place, appended.map { .appended($0) } ?? .whole(content))
@@ -434,7 +435,7 @@ extension OneGateFileSystem {
                 var action = session.truncate(to: size)
                 if size == 0 { action = session.release() }
                 switch action {
-                case .hold: break
+                case .hold, .create: break
                 case .refuse(let refusal): throw Failure(refusal.reason.errno, refusal.reason.words)
                 case .publish(let content, _): _ = try await store(.whole(content), at: place)
                 }
@@ -508,6 +509,21 @@ extension MountState {
         overlays[node.inode] = Overlay(
             parent: parent.inode, name: node.name, content: content, modified: Clock.now,
             version: newVersion())
+    }
+
+    /// What the server has of the vector attributes that were begun here is no longer shown by us: once it is
+    /// erased again, it is gone.
+    ///
+    /// - Parameters:
+    ///   - tree: a VM as the server has it.
+    ///   - folder: the VM's path.
+    mutating func endBegunVectors(in tree: Directory, at folder: [FileName]) {
+        let begun = overlays.filter { if case .vector = $0.value.content { true } else { false } }
+        guard !begun.isEmpty, let template = tree.directory(VirtualMachineTree.userTemplate) else { return }
+        let parent = inodes.number(folder + [VirtualMachineTree.userTemplate])
+        for (inode, overlay) in begun where overlay.parent == parent && template[overlay.name] != nil {
+            overlays[inode] = nil
+        }
     }
 
     /// The server has now what was only shown here: the file, and the vector that it is a key of.

@@ -34,6 +34,17 @@ struct InodeTable {
         child(name, of: parent)?.inode ?? InodeNumber.of(name, in: parent.inode)
     }
 
+    /// The number that a path has, or would have.
+    func number(_ path: [FileName]) -> Inode {
+        var node: Node? = root
+        var inode = Inode.root
+        for name in path {
+            inode = node.map { number(name, of: $0) } ?? InodeNumber.of(name, in: inode)
+            node = node.flatMap { child(name, of: $0) }
+        }
+        return inode
+    }
+
     /// The node of a name in a folder, made if need be.
     mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind) -> Node {
         if let node = child(name, of: parent) { return node }

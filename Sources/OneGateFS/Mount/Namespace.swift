@@ -233,7 +233,13 @@ extension OneGateFileSystem {
     func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
         remove(request, parent, name, .rmdir) { [self] removable throws(Failure) in
             switch removable {
-            case .begunVector(let inode): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
+            case .begunVector(let inode):
+                let isEmpty = state.withLock { state in
+                    let isEmpty = !state.overlays.values.contains { $0.parent == inode }
+                    if isEmpty { state.overlays[inode] = nil }
+                    return isEmpty
+                }
+                guard isEmpty else { throw Failure(.notEmpty, "there are files that are being written") }
             case .vector(let place, let isEmpty):
                 guard isEmpty else { throw Failure(.notEmpty, "the vector attribute has keys") }
                 try await erase(place)

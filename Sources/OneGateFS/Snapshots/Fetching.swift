@@ -131,6 +131,7 @@ extension OneGateFileSystem {
                 let folder: [FileName] = ["vm", Name.file(for: String(id))]
                 folders.append(folder)
                 changes += TreeChange.between(before, tree, at: folder)
+                state.endBegunVectors(in: tree, at: folder)
             }
             return (changes, folders)
         }

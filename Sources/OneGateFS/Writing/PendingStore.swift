@@ -14,10 +14,14 @@ extension OneGateFileSystem {
             case .attribute(let place) = writing.target,
             let node = state.inodes[writing.inode]
         else { return nil }
-        guard case .publish(let content, let appended) = writing.session.release() else { return nil }
+        let content: NewContent
+        switch writing.session.release() {
+        case .publish(let whole, let appended): content = appended.map { .appended($0) } ?? .whole(whole)
+        case .create: content = .created
+        case .hold, .refuse: return nil
+        }
         beginUnawaited(place.machine, &state)
-        return PendingStore(
-            place: place, content: appended.map { .appended($0) } ?? .whole(content), path: node.path)
+        return PendingStore(place: place, content: content, path: node.path)
     }
 
     /// Stores it. A failure can only be reported where failures are listed.

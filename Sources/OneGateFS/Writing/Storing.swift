@@ -10,6 +10,8 @@ extension OneGateFileSystem {
         case whole([UInt8])
         /// What goes behind the content that is stored by then.
         case appended([UInt8])
+        /// Nothing, where nothing is stored by then.
+        case created
     }
 
     /// Stores a value, and gives the content that is stored then.
@@ -30,6 +32,11 @@ extension OneGateFileSystem {
             tree = try await current(place.machine)
             let before = place.file(in: tree)?.bytes ?? []
             whole = (before == [0x0A] ? [] : before) + bytes
+        case .created:
+            tree = try await current(place.machine)
+            let isThere = place.file(in: tree) != nil || place.key == nil && place.vector(in: tree) != nil
+            if isThere { return [] }
+            whole = []
         }
         let value = try checked(WriteSession.value(of: whole))
         guard let key = place.key else {

@@ -8,6 +8,8 @@ struct WriteSession: Sendable {
         /// Store the content, and answer when that is done. When appending, only what is new is given: it
         /// goes behind what is stored by then.
         case publish(content: [UInt8], appended: [UInt8]?)
+        /// Store the empty value, unless somebody stored one meanwhile.
+        case create
         /// Refuse the call.
         case refuse(Refusal)
     }
@@ -20,9 +22,12 @@ struct WriteSession: Sendable {
 
     /// The content as the program sees it.
     private(set) var content: [UInt8]
-    /// Whether the open was begun with O_TRUNC or O_CREAT, or truncated since, and nobody tried to write
-    /// after that: then closing it stores the empty value.
+    /// Whether the open was begun with O_TRUNC, or truncated since, and nobody tried to write after that: then
+    /// closing it stores the empty value.
     private(set) var isTruncated: Bool
+    /// Whether the open made the file, without O_TRUNC, and nobody tried to write after that: then closing it
+    /// stores the empty value too, but not over what somebody else stored meanwhile.
+    private(set) var isNew: Bool
     /// Whether `content` has something that is not stored.
     private(set) var isHeld = false
     /// Bytes appended that are not stored yet.
@@ -36,11 +41,13 @@ struct WriteSession: Sendable {
 
     /// - Parameters:
     ///   - content: what the file held when it was opened; empty with O_TRUNC and O_CREAT.
-    ///   - truncated: O_TRUNC, or the file was made by this open.
-    init(content: [UInt8], truncated: Bool, appends: Bool) {
+    ///   - truncated: O_TRUNC.
+    ///   - new: the file was made by this open.
+    init(content: [UInt8], truncated: Bool, appends: Bool, new: Bool = false) {
         // An empty value is a single newline; what is appended to it begins the value.
         self.content = appends && content == [0x0A] ? [] : content
         isTruncated = truncated
+        isNew = new && !truncated
         self.appends = appends
     }
 
@@ -48,6 +55,7 @@ struct WriteSession: Sendable {
     mutating func write(_ data: [UInt8], at offset: Int) -> Action {
         // Whatever becomes of it: a program that writes does not mean the empty value.
         isTruncated = false
+        isNew = false
         var next = content
         if appends {
             next += data
@@ -118,7 +126,7 @@ struct WriteSession: Sendable {
     /// The last close. What was truncated and never written becomes the empty value.
     mutating func release() -> Action {
         if isHeld { return flush() }
-        guard isTruncated else { return .hold }
+        guard isTruncated else { return isNew ? .create : .hold }
         isTruncated = false
         candidate = []
         return .publish(content: [], appended: nil)
@@ -132,6 +140,7 @@ struct WriteSession: Sendable {
         content = storedContent ?? candidate
         hasWritten = true
         isTruncated = false
+        isNew = false
         isHeld = false
         unsentAppended = []
     }

@@ -101,7 +101,7 @@ extension OneGateFileSystem {
         _ name: FileName, _ place: NewPlace, _ folder: Node, _ flags: OpenFlags, _ state: inout MountState,
         _ query: Cache.Query
     ) -> Outcome {
-        let node = state.inodes.node(name, of: folder, kind: .inner)
+        let node = state.inodes.node(name, of: folder, kind: .inner, isFolder: false)
         let target: Handle.Writing.Target
         var content: [UInt8] = []
         switch place {

@@ -3,6 +3,8 @@ import FUSE
 /// The nodes that the kernel knows, by inode number.
 struct InodeTable {
     private var nodes: [Inode: Node] = [:]
+    /// The numbers of names that were a file and then a folder, or the other way round, by what it was before.
+    private var renumbered: [Inode: Inode] = [:]
     let root: Node
 
     init() {
@@ -21,9 +23,9 @@ struct InodeTable {
 
     /// The node of a name in a folder, if the kernel knows it.
     func child(_ name: FileName, of parent: Node) -> Node? {
-        var inode = InodeNumber.of(name, in: parent.inode)
+        var inode = start(name, in: parent.inode)
         while let node = nodes[inode] {
-            if node.parent === parent, node.name == name { return node }
+            if node.parent === parent, node.name == name, !node.isRetired { return node }
             inode = Inode(rawValue: inode.rawValue &+ 1)
         }
         return nil
@@ -31,7 +33,13 @@ struct InodeTable {
 
     /// The number that a name in a folder has, or would have.
     func number(_ name: FileName, of parent: Node) -> Inode {
-        child(name, of: parent)?.inode ?? InodeNumber.of(name, in: parent.inode)
+        child(name, of: parent)?.inode ?? start(name, in: parent.inode)
+    }
+
+    /// Where to look for a name.
+    private func start(_ name: FileName, in parent: Inode) -> Inode {
+        let inode = InodeNumber.of(name, in: parent)
+        return renumbered[inode] ?? inode
     }
 
     /// The number that a path has, or would have.
@@ -39,16 +47,30 @@ struct InodeTable {
         var node: Node? = root
         var inode = Inode.root
         for name in path {
-            inode = node.map { number(name, of: $0) } ?? InodeNumber.of(name, in: inode)
+            inode = node.map { number(name, of: $0) } ?? start(name, in: inode)
             node = node.flatMap { child(name, of: $0) }
         }
         return inode
     }
 
     /// The node of a name in a folder, made if need be.
+    ///
+    /// What was a file and is a folder now, or the other way round, gets another number: the kernel calls an inode bad
+    /// whose kind changed, and whoever has it open gets EIO (fuse_make_bad in fs/fuse).
+    mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind, isFolder: Bool) -> Node {
+        if let node = child(name, of: parent), node.lookups > 0, node.isFolder != isFolder {
+            node.isRetired = true
+            var inode = InodeNumber.of(name, in: node.inode)
+            while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
+            renumbered[InodeNumber.of(name, in: parent.inode)] = inode
+        }
+        return node(name, of: parent, kind: kind)
+    }
+
+    /// The node of a name in a folder, made if need be.
     mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind) -> Node {
         if let node = child(name, of: parent) { return node }
-        var inode = InodeNumber.of(name, in: parent.inode)
+        var inode = start(name, in: parent.inode)
         while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
         let node = Node(inode: inode, name: name, parent: parent, kind: kind)
         nodes[inode] = node

@@ -138,7 +138,8 @@ extension OneGateFileSystem {
                 var node: Node?
                 if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query)
                 {
-                    let known = state.inodes.node(item.name, of: folder, kind: found.kind)
+                    let known = state.inodes.node(
+                        item.name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
                     entry = self.entry(known, found.item, until: until, query, &state)
                     if let until, let listed = folder.listedUntil { folder.listedUntil = min(listed, until) }
                     node = known

@@ -94,7 +94,7 @@ extension OneGateFileSystem {
         let query = Cache.Query(arrival: .now)
         let entry: Entry? = state.withLock { state in
             guard let folder = state.inodes[parent] else { return nil }
-            let node = state.inodes.node(name, of: folder, kind: .inner)
+            let node = state.inodes.node(name, of: folder, kind: .inner, isFolder: false)
             if case .scratch = place { state.addOverlay(node, .scratch(bytes: [])) }
             guard case .known(let item, _) = resolve(node, &state, query) else {
                 let stamp = state.newStamp()
@@ -136,7 +136,7 @@ extension OneGateFileSystem {
                             .invalid, "the name of an attribute is upper case, [A-Z_][A-Z0-9_]*; not \(name)"),
                         parent, name)
                 }
-                let node = state.inodes.node(name, of: folder, kind: .inner)
+                let node = state.inodes.node(name, of: folder, kind: .inner, isFolder: true)
                 if state.overlays[node.inode] != nil { return .error(.exists) }
                 state.addOverlay(node, .vector)
                 guard let item = state.overlays[node.inode]?.item else { return .error(.io) }
@@ -390,7 +390,8 @@ extension OneGateFileSystem {
             state.withLock { state in
                 state.overlays[inode] = nil
                 guard let folder = state.inodes[newParent] else { return }
-                state.addOverlay(state.inodes.node(newName, of: folder, kind: .inner), .vector)
+                state.addOverlay(
+                    state.inodes.node(newName, of: folder, kind: .inner, isFolder: true), .vector)
             }
         case (.vector, _), (.begunVector, _):
             throw Failure(.notPermitted, "a vector attribute can only be renamed to a new attribute of a VM")
@@ -415,7 +416,7 @@ extension OneGateFileSystem {
     private func keepScratch(_ bytes: [UInt8], _ parent: Inode, _ name: FileName) {
         state.withLock { state in
             guard let folder = state.inodes[parent] else { return }
-            let node = state.inodes.node(name, of: folder, kind: .inner)
+            let node = state.inodes.node(name, of: folder, kind: .inner, isFolder: false)
             state.addOverlay(node, .scratch(bytes: bytes))
         }
     }

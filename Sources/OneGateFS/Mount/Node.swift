@@ -67,6 +67,8 @@ final class Node {
 
     /// Whether it is a folder, as far as it was told to the kernel.
     var isFolder = false
+    /// Whether its name is of the other kind now, a file or a folder, and has another node.
+    var isRetired = false
     /// When the kernel last looked its name up, and when first since it was last dropped.
     var usedAt: ContinuousClock.Instant?
     var listedAt: ContinuousClock.Instant?

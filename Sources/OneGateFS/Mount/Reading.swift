@@ -19,7 +19,8 @@ extension OneGateFileSystem {
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch child(name, of: folder, &state, query) {
             case .known(let found, let until):
-                let node = state.inodes.node(name, of: folder, kind: found.kind)
+                let node = state.inodes.node(
+                    name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
                 let entry = entry(node, found.item, until: until, query, &state)
                 return .reply(.entry(entry), lookups: [entry.inode])
             case .absent: return .error(.noEntry)
@@ -61,6 +62,10 @@ extension OneGateFileSystem {
             }
             switch presence(node, &state, query) {
             case .known(let item, let until):
+                // The name is of the other kind now: whoever asks by it looks it up again.
+                if node !== state.inodes.root, (item.kind == .directory) != node.isFolder {
+                    return .error(.stale)
+                }
                 let (attributes, timeout) = attributes(
                     of: item, inode: inode, timeout: told(node, item, until: until, query), query)
                 return .reply(.attributes(attributes, timeout: timeout))

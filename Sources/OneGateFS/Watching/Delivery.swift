@@ -143,7 +143,8 @@ extension OneGateFileSystem {
             guard case .known(let found, let until) = child(name, of: folder, &state, .ours) else {
                 return (.error(.noEntry), [])
             }
-            let node = state.inodes.node(name, of: folder, kind: found.kind)
+            let node = state.inodes.node(
+                name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
             let entry = entry(node, found.item, until: until, .ours, &state)
             return (.entry(entry), [entry.inode])
         }

@@ -60,6 +60,7 @@ extension Model {
             return .one(.done)
         case .serverSets(let place, let value):
             guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
+            if case .vector = value { try becomesFolder(place, nil) }
             server[place] = value
             return .one(.done)
         case .serverErases(let place):
@@ -117,6 +118,7 @@ extension Model {
         if place.key != nil { return .failed(EPERM) }
         guard place.leaf.isAttribute else { return .failed(EINVAL) }
         guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
+        try becomesFolder(place, nil)
         mounts[mount].begun.insert(place)
         return .one(.done)
     }
@@ -207,6 +209,7 @@ extension Model {
         for other in mounts.indices where other != mount {
             if mounts[other].begun.contains(goal) { throw NotSaid() }
         }
+        try becomesFolder(goal, nil)
         if keys.isEmpty {
             mounts[mount].begun.remove(place)
             mounts[mount].begun.insert(goal)

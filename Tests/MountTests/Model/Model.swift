@@ -127,6 +127,7 @@ struct Model: Sendable {
             // Two mounts have different ideas of a vector attribute that one began.
             if mounts[other].begun.contains(place.folder) { throw NotSaid() }
         }
+        if place.key != nil, server[place.folder] == nil { try becomesFolder(place.folder, mount) }
         var whole = content
         if let appended {
             var before: [UInt8] = []
@@ -154,6 +155,13 @@ struct Model: Sendable {
         mounts[mount].begun.remove(place.folder)
         mounts[mount].created[place] = nil
         return (whole, [])
+    }
+
+    /// Nothing is said about a name that becomes a folder for one while another made it as a file and did not write yet.
+    func becomesFolder(_ place: Place, _ mount: Int?) throws(NotSaid) {
+        for other in mounts.indices where other != mount {
+            if mounts[other].created[place] != nil { throw NotSaid() }
+        }
     }
 
     /// Erases an attribute or a key; the errno with which it fails.

@@ -35,7 +35,8 @@ struct ModelTests {
                     // A run with one thread and this seed plays the same.
                     let seed = Self.seed &+ UInt64(number * 1000 + thread)
                     do {
-                        let count = try playOne(comparison, seed, "T\(thread)N\(number)_", hasOthers, sourceLocation)
+                        let count = try playOne(
+                            comparison, seed, "T\(thread)N\(number)_", hasOthers, sourceLocation)
                         guard let count else { return hasFailed.withLock { $0 = true } }
                         total.withLock { $0 += count }
                     } catch {
@@ -62,7 +63,8 @@ struct ModelTests {
         }
         guard let difference else { return calls.count }
         let shortest = try comparison.shrink(calls, prefix)
-        let words = (shortest?.calls ?? Array(calls.suffix(Self.sequence))).map { "    \($0)" }.joined(separator: "\n")
+        let words = (shortest?.calls ?? Array(calls.suffix(Self.sequence))).map { "    \($0)" }.joined(
+            separator: "\n")
         let found =
             shortest.map { "\($0.difference)" } ?? "\(difference) (not when it is played again, alone)"
         let errors = comparison.paths.map { path in

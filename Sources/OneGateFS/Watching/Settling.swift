@@ -1,0 +1,31 @@
+import Synchronization
+
+extension Notifier {
+    /// Waits until the kernel was told what it has to forget by now, but not for longer than `limit`: the thread may wait
+    /// for a lock that a program holds until we answer it.
+    func settle(for limit: Duration) async {
+        await withCheckedContinuation { continuation in
+            let waiter = Waiter(continuation)
+            perform { _, _ in waiter.end() }
+            Task {
+                try? await Task.sleep(for: limit)
+                waiter.end()
+            }
+        }
+    }
+
+    /// Somebody who waits until the first of several things happens.
+    private final class Waiter: Sendable {
+        private let continuation: Mutex<CheckedContinuation<Void, Never>?>
+
+        init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = Mutex(continuation) }
+
+        func end() {
+            let waiting = continuation.withLock { waiting in
+                defer { waiting = nil }
+                return waiting
+            }
+            waiting?.resume()
+        }
+    }
+}

@@ -511,6 +511,16 @@ extension MountState {
             version: newVersion())
     }
 
+    /// What is shown besides what the server has goes with its name to another inode; what an open made stays its own.
+    mutating func moveOverlay(from before: Inode, to inode: Inode) {
+        epoch &+= 1
+        inodes.prune { overlays[$0] != nil }
+        guard before != inode, let overlay = overlays[before] else { return }
+        if case .created = overlay.content { return }
+        overlays[before] = nil
+        overlays[inode] = overlay
+    }
+
     /// What the server has of the vector attributes that were begun here is no longer shown by us: once it is
     /// erased again, it is gone.
     ///

@@ -3,8 +3,10 @@ import FUSE
 /// The nodes that the kernel knows, by inode number.
 struct InodeTable {
     private var nodes: [Inode: Node] = [:]
-    /// The numbers of names that were a file and then a folder, or the other way round, by what it was before.
+    /// The numbers of names that have another one than their own: they were renamed, or were a file and then a folder.
     private var renumbered: [Inode: Inode] = [:]
+    private var pruneLimit = 1024
+    private var renumberings: UInt64 = 0
     let root: Node
 
     init() {
@@ -58,13 +60,51 @@ struct InodeTable {
     /// What was a file and is a folder now, or the other way round, gets another number: the kernel calls an inode bad
     /// whose kind changed, and whoever has it open gets EIO (fuse_make_bad in fs/fuse).
     mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind, isFolder: Bool) -> Node {
-        if let node = child(name, of: parent), node.lookups > 0, node.isFolder != isFolder {
+        if let node = child(name, of: parent), isOther(node, isFolder: isFolder) {
             node.isRetired = true
-            var inode = InodeNumber.of(name, in: node.inode)
-            while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
-            renumbered[InodeNumber.of(name, in: parent.inode)] = inode
+            renumber(name, of: parent)
         }
         return node(name, of: parent, kind: kind)
+    }
+
+    /// Gives a name a number that nothing had before.
+    private mutating func renumber(_ name: FileName, of parent: Node) {
+        let own = InodeNumber.of(name, in: parent.inode)
+        renumberings &+= 1
+        var inode = InodeNumber.of(name, in: Inode(rawValue: ~own.rawValue &+ renumberings))
+        while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
+        renumbered[own] = inode
+    }
+
+    /// Forgets the numbers of names that could have their own again, once there are many: editors make new names all
+    /// the time.
+    ///
+    /// - Parameter isUsed: whether something besides a node has a number.
+    mutating func prune(_ isUsed: (Inode) -> Bool) {
+        guard renumbered.count > pruneLimit else { return }
+        func isKept(_ inode: Inode) -> Bool { nodes[inode] != nil || isUsed(inode) }
+        renumbered = renumbered.filter { isKept($0.key) || isKept($0.value) }
+        pruneLimit = max(1024, renumbered.count * 2)
+    }
+
+    /// Whether the kernel knows a node as a file that is a folder now, or the other way round.
+    func isOther(_ node: Node, isFolder: Bool) -> Bool { node.lookups > 0 && node.isFolder != isFolder }
+
+    /// Follows rename(2): the kernel knows what has the new name by the inode that had the old one.
+    ///
+    /// Returns the number that the new name had before.
+    mutating func move(_ name: FileName, of parent: Node, to newName: FileName, of newParent: Node) -> Inode {
+        let before = number(newName, of: newParent)
+        guard let node = child(name, of: parent) else { return before }
+        if let replaced = child(newName, of: newParent) {
+            if replaced === node { return before }
+            replaced.isRetired = true
+        }
+        node.move(to: newName, in: newParent)
+        renumbered[InodeNumber.of(newName, in: newParent.inode)] = node.inode
+        renumber(name, of: parent)
+        _ = collect(parent)
+        return before
     }
 
     /// The node of a name in a folder, made if need be.
@@ -72,6 +112,8 @@ struct InodeTable {
         if let node = child(name, of: parent) { return node }
         var inode = start(name, in: parent.inode)
         while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
+        let own = InodeNumber.of(name, in: parent.inode)
+        if inode != own { renumbered[own] = inode }
         let node = Node(inode: inode, name: name, parent: parent, kind: kind)
         nodes[inode] = node
         return node

@@ -9,7 +9,7 @@ struct MountState {
     var handles: [UInt64: Handle] = [:]
     var overlays: [Inode: Overlay] = [:] { didSet { epoch &+= 1 } }
     /// Grows with everything that may change what a path means: what was found out before counts no more.
-    private(set) var epoch: UInt64 = 0
+    var epoch: UInt64 = 0
     /// Requests under way to the server.
     var flights: [Source: Flight] = [:]
     /// Our own changes, VM by VM.

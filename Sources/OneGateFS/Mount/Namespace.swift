@@ -311,8 +311,11 @@ extension OneGateFileSystem {
                 }
                 guard !deferred.isAnswered else { return }
                 try await rename(source, to: goal, newParent, newName)
-                if case .attribute(_, _, true) = source { keepVector(parent) }
-                moved(parent, name, newParent, newName)
+                if case .attribute(let place, _, true) = source, !goal.isKey(beside: place) {
+                    keepVector(parent)
+                }
+                // Who was interrupted goes on knowing the old name.
+                if !deferred.isAnswered { moved(parent, name, newParent, newName) }
                 metrics.count(.rename, .ok)
                 deferred.answer(.ok)
             } catch {
@@ -328,6 +331,12 @@ extension OneGateFileSystem {
         case attribute(AttributePlace, existing: File?)
         /// A control file: it is told the content.
         case command(Handle.Writing.Target)
+
+        /// Whether it is a key of the same vector attribute.
+        func isKey(beside place: AttributePlace) -> Bool {
+            guard case .attribute(let other, _) = self else { return false }
+            return other.key != nil && other.name == place.name && other.machine == place.machine
+        }
 
         var exists: Bool {
             switch self {
@@ -345,6 +354,11 @@ extension OneGateFileSystem {
         guard let folder = state.inodes[parent] else { return .absent }
         let inode = state.inodes.number(name, of: folder)
         if state.overlays[inode]?.isScratch ?? false { return .known(.scratch(exists: true), until: nil) }
+        if case .vector? = state.overlays[inode]?.content,
+            state.overlays.values.contains(where: { $0.parent == inode })
+        {
+            return .failed(Failure(.notEmpty, "there are files in it that are being written"))
+        }
         // A file beside the attributes that takes commands: `sed -i` of a CARDINALITY ends here.
         if folder.kind != .root, case .known(.directory(let directory), _) = resolve(folder, &state, query),
             case .file(let file)? = directory[name], file.purpose != .attribute
@@ -421,16 +435,14 @@ extension OneGateFileSystem {
         }
     }
 
-    /// The kernel knows a renamed file by its old inode until it looks the new name up, which it is
-    /// made to do soon; until then the old inode means the new file.
+    /// The kernel goes on knowing what was renamed by the inode that it had: so do we.
     private func moved(_ parent: Inode, _ name: FileName, _ newParent: Inode, _ newName: FileName) {
         state.withLock { state in
             guard let folder = state.inodes[parent], let newFolder = state.inodes[newParent] else { return }
-            state.inodes.child(name, of: folder)?.moved = (newFolder, newName)
-            if let node = state.inodes.child(newName, of: newFolder) {
-                forget(node)
-            }
-            notifier.invalidateEntry(newName, in: newParent)
+            let before = state.inodes.move(name, of: folder, to: newName, of: newFolder)
+            let inode = state.inodes.number(newName, of: newFolder)
+            state.moveOverlay(from: before, to: inode)
+            if let node = state.inodes[inode] { forget(node) }
         }
     }
 }

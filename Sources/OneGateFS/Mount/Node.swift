@@ -34,8 +34,8 @@ final class Node {
     }
 
     let inode: Inode
-    let name: FileName
-    let parent: Node?
+    private(set) var name: FileName
+    private(set) var parent: Node?
     let kind: Kind
     /// How often the kernel was told of it and has not forgotten.
     var lookups: UInt64 = 0
@@ -67,7 +67,7 @@ final class Node {
 
     /// Whether it is a folder, as far as it was told to the kernel.
     var isFolder = false
-    /// Whether its name is of the other kind now, a file or a folder, and has another node.
+    /// Whether its name has another node now: something was renamed to it, or it is of the other kind, a file or a folder.
     var isRetired = false
     /// When the kernel last looked its name up, and when first since it was last dropped.
     var usedAt: ContinuousClock.Instant?
@@ -76,8 +76,6 @@ final class Node {
     var isListed = false
     /// What it was found to be, in which epoch, and until when that may be used.
     var found: (item: Item, epoch: UInt64, until: ContinuousClock.Instant)?
-    /// Where rename(2) moved it: until the kernel looks the new name up, it knows that by this inode.
-    var moved: (folder: Node, name: FileName)?
 
     init(inode: Inode, name: FileName, parent: Node?, kind: Kind) {
         self.inode = inode
@@ -85,6 +83,13 @@ final class Node {
         self.parent = parent
         self.kind = kind
         parent?.children += 1
+    }
+
+    /// Gives it another name.
+    func move(to newName: FileName, in folder: Node) {
+        parent?.children -= 1
+        folder.children += 1
+        (parent, name) = (folder, newName)
     }
 
     /// The names from the mount point down to this node.

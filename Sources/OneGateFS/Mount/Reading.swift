@@ -19,6 +19,12 @@ extension OneGateFileSystem {
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch child(name, of: folder, &state, query) {
             case .known(let found, let until):
+                // Our own thread makes an event of what was there before, and is not to change what is there now.
+                if query.isOurs, let node = state.inodes.child(name, of: folder),
+                    state.inodes.isOther(node, isFolder: found.item.kind == .directory)
+                {
+                    return .error(.noEntry)
+                }
                 let node = state.inodes.node(
                     name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
                 let entry = entry(node, found.item, until: until, query, &state)

@@ -30,10 +30,6 @@ extension OneGateFileSystem {
                 return .known(found.item, until: found.until)
             }
             guard let parent = node.parent else { return .absent }
-            if let moved = node.moved {
-                let inode = state.inodes.number(moved.name, of: moved.folder)
-                if inode != node.inode { return inner(moved.name, inode, of: moved.folder, &state, query) }
-            }
             if let overlay = state.overlays[node.inode], overlay.isScratch {
                 return .known(overlay.item, until: query.arrival)
             }
@@ -198,7 +194,6 @@ extension OneGateFileSystem {
         _ state: inout MountState
     ) -> Entry {
         node.lookups += 1
-        node.moved = nil
         if case .directory = item { node.isFolder = true } else { node.isFolder = false }
         let isRestored = query.isOurs && state.isRestoring && state.interest.held.contains(node.inode)
         if !isRestored, options.watchInterval > .zero, node !== state.inodes.root {

@@ -143,8 +143,12 @@ extension OneGateFileSystem {
             guard case .known(let found, let until) = child(name, of: folder, &state, .ours) else {
                 return (.error(.noEntry), [])
             }
-            let node = state.inodes.node(
-                name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
+            if let node = state.inodes.child(name, of: folder),
+                state.inodes.isOther(node, isFolder: found.item.kind == .directory)
+            {
+                return (.error(.noEntry), [])
+            }
+            let node = state.inodes.node(name, of: folder, kind: found.kind)
             let entry = entry(node, found.item, until: until, .ours, &state)
             return (.entry(entry), [entry.inode])
         }

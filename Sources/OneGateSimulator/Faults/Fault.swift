@@ -12,6 +12,12 @@ public enum Fault: Hashable, Sendable {
     case hang
     /// No answer; the connection is closed.
     case close
+    /// No answer; the connection is reset (RST), as a machine that was restarted does it.
+    case reset
+    /// A redirection (302) to another address.
+    case redirect(String)
+    /// An answer with status 200 whose body never ends.
+    case endless
     /// The real answer, of whose body only so many bytes are sent before the connection is closed.
     case cut(after: Int)
 
@@ -29,6 +35,9 @@ public enum Fault: Hashable, Sendable {
         case .raw: "raw"
         case .hang: "hang"
         case .close: "close"
+        case .reset: "reset"
+        case .redirect: "redirect"
+        case .endless: "endless"
         case .cut: "cut"
         }
     }

@@ -8,7 +8,8 @@ import OrderedCollections
 /// - `GET /_simulator/requests`: `{"count", "requests": [...]}`; `DELETE` forgets them.
 /// - `POST /_simulator/faults`: `{"kind", "seconds", "status", "text", "body", "content_type", "bytes",
 ///   "path", "method", "vm", "count", "takes_effect"}` begins a fault and answers its `{"id"}`. The kinds are
-///   `delay`, `slow_answer`, `status`, `raw`, `hang`, `close`, `cut`. `DELETE` ends all of them,
+///   `delay`, `slow_answer`, `status`, `raw`, `hang`, `close`, `reset`, `redirect` (to `text`), `endless`,
+///   `cut`. `DELETE` ends all of them,
 ///   `DELETE /_simulator/faults/ID` one.
 /// - `POST /_simulator/settings`: the settings of a scenario, see `Cloud.init(scenario:)`, and
 ///   `"idle_seconds"`.
@@ -112,9 +113,15 @@ struct AdminRoutes {
                 body: Array(content.utf8))
         case "hang": fault = .hang
         case "close": fault = .close
+        case "reset": fault = .reset
+        case "redirect": fault = .redirect(text)
+        case "endless": fault = .endless
         case "cut": fault = .cut(after: body["bytes"]?.integer ?? 10)
         default:
-            throw Refusal(text: "kind must be delay, slow_answer, status, raw, hang, close or cut")
+            throw Refusal(
+                text:
+                    "kind must be delay, slow_answer, status, raw, hang, close, reset, redirect, endless or cut"
+            )
         }
         return engine.faults.withLock { plan in
             plan.add { id in

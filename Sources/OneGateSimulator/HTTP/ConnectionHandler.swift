@@ -1,6 +1,12 @@
 import NIOCore
 import NIOHTTP1
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Reads the requests of one connection and writes the answers, all on its event loop.
 final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
@@ -76,6 +82,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         switch fault {
         case .hang: return
         case .close: return context.close(promise: nil)
+        case .reset: return reset(context: context)
+        case .endless: return writeEndlessly(context: context)
+        case .redirect: response = GateResponse(status: 302, text: "")
         case .status(let status, let text): response = GateResponse(status: status, text: text)
         case .raw(let status, let contentType, let body):
             response = GateResponse(status: status, contentType: contentType, body: body)
@@ -85,13 +94,36 @@ final class ConnectionHandler: ChannelInboundHandler {
         engine.answered(number, status: response.status)
         if case .cut(let count) = fault {
             write(response, to: head, cutAfter: count, context: context)
+        } else if case .redirect(let location) = fault {
+            write(response, to: head, location: location, context: context)
         } else {
             write(response, to: head, context: context)
         }
     }
 
+    /// Closes the connection with what was sent thrown away: SO_LINGER of 0 s, socket(7).
+    private func reset(context: ChannelHandlerContext) {
+        let now = linger(l_onoff: 1, l_linger: 0)
+        _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(now)
+        context.close(promise: nil)
+    }
+
+    private func writeEndlessly(context: ChannelHandlerContext) {
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .ok, headers: ["content-type": GateResponse.json])
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        writeMore(ByteBuffer(repeating: UInt8(ascii: "["), count: 1 << 16), context: context)
+    }
+
+    private func writeMore(_ piece: ByteBuffer, context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        let written = context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(piece))))
+        written.assumeIsolated().whenSuccess { [self] in writeMore(piece, context: context) }
+    }
+
     private func write(
         _ response: GateResponse, to request: HTTPRequestHead, cutAfter limit: Int? = nil,
+        location: String? = nil,
         context: ChannelHandlerContext
     ) {
         guard context.channel.isActive else { return }
@@ -99,6 +131,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         var headers = HTTPHeaders()
         if let type = response.contentType { headers.add(name: "content-type", value: type) }
         headers.add(name: "x-content-type-options", value: "nosniff")
+        if let location { headers.add(name: "location", value: location) }
         if response.status != 204 { headers.add(name: "content-length", value: "\(response.body.count)") }
         if !request.isKeepAlive {
             headers.add(name: "connection", value: "close")

@@ -177,6 +177,7 @@ extension FuzzTarget {
             }
             switch action {
             case .hold: break
+            case .create: try claim(false, "a file that was there is made")
             case .publish(let content, _):
                 try claim(content == file, "\(content) is sent for \(file)")
                 try claim(

@@ -25,8 +25,10 @@ extension OneGateFileSystem {
     }
 
     /// Stores it. A failure can only be reported where failures are listed.
+    ///
+    /// It takes its turn before any change that is asked for later: those begin on the same thread.
     func store(_ pending: PendingStore) {
-        Task {
+        Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 _ = try await store(pending.content, at: pending.place)
             } catch {

@@ -248,7 +248,7 @@ struct PollScheduleTests {
         func gaps(changes: Bool) -> [Duration] {
             var guest = Guest([.own])
             guest.run(for: .seconds(60)) { _, _ in (.milliseconds(20), .unchanged) }
-            guest.run(for: .seconds(600)) { _, _ in (.milliseconds(80), .unchanged) }
+            guest.run(for: .seconds(1200)) { _, _ in (.milliseconds(120), .unchanged) }
             let good = guest.requests.count
             guest.run(for: .seconds(3600)) { _, number in
                 (.milliseconds(20), changes && number == good ? .changed : .unchanged)
@@ -277,12 +277,13 @@ struct PollScheduleTests {
         var guest = Guest([.own])
         guest.run(for: .seconds(600)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
         guest.run(for: .seconds(1200)) { _, _ in (.milliseconds(milliseconds * 3), .unchanged) }
-        #expect(guest.count(in: 900..<1800) < 25)
+        // Half as often at least: by a little if it is a little, in time.
+        #expect(guest.count(in: 900..<1800) < 90)
         let good = guest.requests.count
         guest.run(for: .seconds(3000)) { _, _ in (.milliseconds(milliseconds), .unchanged) }
         let gaps = zip(guest.requests[good...], guest.requests[(good + 1)...]).map { $1.asked - $0.asked }
         #expect(gaps.dropFirst(50).allSatisfy { $0 >= .seconds(5) && $0 <= .milliseconds(5020) })
-        #expect(gaps.prefix(3).allSatisfy { $0 > .seconds(15) })
+        #expect(gaps.prefix(3).allSatisfy { $0 > .seconds(7) })
         for (one, next) in zip(gaps, gaps.dropFirst()) { #expect(next > one * 0.4) }
     }
 
@@ -293,8 +294,8 @@ struct PollScheduleTests {
             guest.run(for: .seconds(3600)) { _, _ in (.milliseconds(queue), .unchanged) }
             guest.run(for: .seconds(7200)) { _, _ in (.milliseconds(20), .unchanged) }
             #expect(guest.count(in: 10_200..<10_800) > 115, "all is well: a queue of \(queue) ms is over")
-            guest.run(for: .seconds(1800)) { _, _ in (.milliseconds(60), .unchanged) }
-            #expect(guest.count(in: 11_400..<12_600) < 40, "60 ms is slow, though \(queue) ms was not")
+            guest.run(for: .seconds(1800)) { _, _ in (.milliseconds(100), .unchanged) }
+            #expect(guest.count(in: 11_400..<12_600) < 40, "100 ms is slow, though \(queue) ms was not")
         }
     }
 
@@ -310,7 +311,7 @@ struct PollScheduleTests {
         var guest = Guest([.own])
         guest.run(for: .seconds(3600)) { _, _ in (.milliseconds(20), .unchanged) }
         guest.run(for: .seconds(2 * 3600)) { _, _ in (.milliseconds(200), .unchanged) }
-        #expect(guest.gaps(.own, after: .seconds(4000)).min().map { $0 > .seconds(100) } ?? false)
+        #expect(guest.gaps(.own, after: .seconds(5000)).min().map { $0 > .seconds(100) } ?? false)
     }
 
     @Test("a server that is slower for good becomes the measure in some hours", arguments: [60, 150])

@@ -29,9 +29,9 @@ struct PollPressure: Sendable {
     /// An answer that takes less than this many times the best of lately is not slow, nor one that takes
     /// this much longer than the best: networks do that.
     static let tolerance = (times: 2.0, time: Duration.milliseconds(25))
-    /// The interval that a guest strives for, for each time the best of lately that its answers
-    /// take beyond the tolerance.
-    static let intervalPerWait = Duration.seconds(90)
+    /// The interval that a guest strives for when its answers take once the best of lately beyond the
+    /// tolerance; it grows with the square of that time, so that a little does little.
+    static let intervalOfWait = Duration.seconds(30)
     /// An answer that takes longer is slow whatever the best of lately was: there may be a queue that
     /// has never been shorter since this guest came.
     static let longWait = Duration.milliseconds(2500)
@@ -102,19 +102,19 @@ struct PollPressure: Sendable {
         let bearable = (best ?? time) + unit * (Self.tolerance.times - 1)
         let isSlow = time > bearable || time > Self.longWait
         latest.insert((max(0, (time - bearable) / unit), time), at: 0)
-        // One slow answer is chance, two in a row are a queue; four, while all seems well.
-        latest = Array(latest.prefix(pace > interval ? 2 : 4))
+        // One slow answer is chance, two in a row are a queue; six, while all seems well.
+        latest = Array(latest.prefix(pace > interval ? 2 : 6))
         let excess = latest.map(\.excess).min() ?? 0
         let wait = latest.map(\.time).min() ?? .zero
         goodPolls = isSlow ? 0 : goodPolls + 1
         slowPolls = isSlow ? slowPolls + 1 : 0
         silentPolls = 0
-        var goal = Self.intervalPerWait * (excess * Double(max(1, sources)))
+        var goal = Self.intervalOfWait * (excess * excess * Double(max(1, sources)))
         let long = wait / Self.longWait
         if long > 1 { goal = max(goal, wait * 4 * (long * long)) }
         let ratio = max(interval, min(goal, Self.longest)) / pace
         if ratio > 1 {
-            pace = pace * min(ratio.squareRoot(), 3)
+            pace = pace * min(ratio.squareRoot(), 1.5)
         } else {
             let haste = Double(min(max(goodPolls, 1), 8)) / 64
             pace = pace * max(pow(ratio, haste), 0.7)

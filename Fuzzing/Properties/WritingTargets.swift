@@ -186,6 +186,7 @@ extension FuzzTarget {
                 let isStored = call & 8 == 0
                 session.completed(isStored)
                 if !isStored { file = session.content }
+            case .create: try claim(false, "the file was not made by this open")
             case .refuse: file = call & 3 == 1 ? file : before
             }
             try claim(session.content == file, "\(session.content) is kept for \(file)")

@@ -151,7 +151,8 @@ extension FuzzTarget {
         let flags = input.byte()
         let appends = flags & 1 != 0
         let start: [UInt8] = flags & 2 != 0 ? [] : Array("start\n".utf8)
-        var session = WriteSession(content: start, truncated: flags & 2 != 0, appends: appends)
+        var session = WriteSession(
+            content: start, truncated: flags & 2 != 0, appends: appends, new: flags & 4 != 0)
         var file = session.content
         while !input.isEmpty {
             let call = input.byte()
@@ -177,7 +178,6 @@ extension FuzzTarget {
             }
             switch action {
             case .hold: break
-            case .create: try claim(false, "a file that was there is made")
             case .publish(let content, _):
                 try claim(content == file, "\(content) is sent for \(file)")
                 try claim(
@@ -186,7 +186,7 @@ extension FuzzTarget {
                 let isStored = call & 8 == 0
                 session.completed(isStored)
                 if !isStored { file = session.content }
-            case .create: try claim(false, "the file was not made by this open")
+            case .create: throw Violation(description: "an empty value is stored before the last close")
             case .refuse: file = call & 3 == 1 ? file : before
             }
             try claim(session.content == file, "\(session.content) is kept for \(file)")

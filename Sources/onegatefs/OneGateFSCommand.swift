@@ -27,11 +27,11 @@ struct OneGateFSCommand: ParsableCommand {
     }
 
     func run() throws {
+        Privileges.hideMemory()
         if options.check { return try check() }
         let signals: Set<Signal> = [.hangUp, .interrupt, .terminate, .user1, .user2]
         Signals.block(signals)
         Signals.ignoreBrokenPipes()
-        Privileges.hideMemory()
         Privileges.keepThoseOfMounting()
         let report = try refusing { try Daemon.start(foreground: options.isForeground) }
         do {

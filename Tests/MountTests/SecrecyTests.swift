@@ -115,7 +115,7 @@ struct SecrecyTests {
         defer { user.end() }
         let outcome = try user.run(
             """
-            "$ONEGATEFS" -f -o log=error,env_file=$FOLDER/one_env $FOLDER/m & p=$!
+            "$ONEGATEFS" -f -o env_file=$FOLDER/one_env,log=warning $FOLDER/m & p=$!
             until cat $FOLDER/m/vm/8/STATE 2>/dev/null; do sleep 0.05; done
             for file in environ mem fd/0 maps; do
                 head -c 1 /proc/$p/$file >/dev/null 2>&1 && echo "$file can be read"

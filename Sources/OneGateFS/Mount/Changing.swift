@@ -53,7 +53,8 @@ extension OneGateFileSystem {
                 }
             case .known(.directory, _): return .error(.isDirectory)
             case .known(.link, _): return .error(.tooManyLinks)
-            case .absent: return .error(.noEntry)
+            // The kernel looks the name up again then, and makes it if it is to.
+            case .absent: return .error(.stale)
             case .needs(let source): return .needs(source)
             case .failed(let failure): return .failed(failure, inode)
             }
@@ -71,6 +72,7 @@ extension OneGateFileSystem {
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: file)))
         // The kernel forgets sizes and pages of what is opened to be written.
         node.toldVersion = nil
+        node.writers += 1
         return .reply(.open(OpenReply(handle: handle, directIO: true)), handle: handle)
     }
 
@@ -118,6 +120,7 @@ extension OneGateFileSystem {
             new: content.isEmpty)
         let handle = state.add(
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: nil)))
+        node.writers += 1
         if case .attribute(_, nil) = place { state.addOverlay(node, .created(handle: handle)) }
         let item: Item =
             if case .attribute(_, let existing?) = place {

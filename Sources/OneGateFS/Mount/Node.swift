@@ -46,6 +46,8 @@ final class Node {
     var cachedVersion: UInt64?
     /// How many opens read through the page cache now.
     var cachedOpens = 0
+    /// How many opens for writing may still change it: until then the kernel is told nothing that it could go on believing.
+    var writers = 0
     /// The version whose size the kernel was last told.
     var toldVersion: UInt64?
 

@@ -128,7 +128,8 @@ extension OneGateFileSystem {
             case .known(.file(let file), _): return openForReading(node, file, &state)
             case .known(.directory, _): return .error(.isDirectory)
             case .known(.link, _): return .error(.tooManyLinks)
-            case .absent: return .error(.noEntry)
+            // The kernel looks the name up again then (ESTALE in path_openat, fs/namei.c), and makes it if it is to.
+            case .absent: return .error(.stale)
             case .needs(let source): return .needs(source)
             case .failed(let failure): return .failed(failure, inode)
             }
@@ -211,6 +212,8 @@ extension OneGateFileSystem {
     func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
         let pending: PendingStore? = state.withLock { state in
             let pending = storeAtRelease(file.handle, &state)
+            // Until it is stored it is as if it were still open.
+            if let inode = pending?.inode { state.inodes[inode]?.writers += 1 }
             close(file.handle, &state)
             return pending
         }
@@ -225,6 +228,7 @@ extension OneGateFileSystem {
         case .reading(let reading):
             if reading.cached, let node = state.inodes[reading.inode] { node.cachedOpens -= 1 }
         case .writing(let writing):
+            if let node = state.inodes[writing.inode] { node.writers = max(0, node.writers - 1) }
             if case .created(let owner)? = state.overlays[writing.inode]?.content, owner == number {
                 state.overlays[writing.inode] = nil
             }

@@ -217,6 +217,8 @@ extension OneGateFileSystem {
     ) -> Double {
         guard case .file(let file) = item else { return timeout(until: until, query) }
         let limit = node.tellSize(of: file.version, at: query.arrival)
+        // The kernel could not be made to forget it before a program asks that did what changes it.
+        if node.writers > 0 { return 0 }
         // While somebody still reads an older version through the page cache, sizes are asked for each
         // time: that reader needs the old one, everybody else the new one.
         if node.cachedOpens > 0, node.cachedVersion != file.version { return 0 }

@@ -269,15 +269,20 @@ struct Cache {
     /// How long an outage is taken to last before the server is asked again for what is known anyway.
     private static let outagePause = Duration.seconds(5)
 
+    /// How long a source that was not answered keeps an outage going while others are answered.
+    private static let outageMemory = Duration.seconds(60)
+
     /// Notes whether a source could be reached. Returns whether that is news: an outage begins or ends.
     mutating func note(_ source: Source, outage: Failure?, at now: ContinuousClock.Instant) -> Bool {
         outages[source] = outage.map { ($0, now) }
-        let wasOutage = outageBegan != nil
         if outage == nil {
-            outageBegan = nil
-        } else if outageBegan == nil {
-            outageBegan = now
+            // The server can be reached. Whoever it did not answer lately may still wait in vain.
+            outages = outages.filter {
+                $0.value.failure.errno == .timedOut && $0.value.at + Cache.outageMemory > now
+            }
         }
+        let wasOutage = outageBegan != nil
+        outageBegan = outages.isEmpty ? nil : outageBegan ?? now
         return wasOutage != (outageBegan != nil)
     }
 

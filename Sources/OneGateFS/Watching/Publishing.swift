@@ -23,6 +23,9 @@ extension OneGateFileSystem {
     private func invalidate(_ change: TreeChange, _ state: MountState) {
         guard let node = node(at: change.path, state) else { return }
         switch change.kind {
+        // While a program writes, the kernel asks each time. To have it forget a size would make it drop the answer
+        // to a question that it asked before, and cut what somebody reads.
+        case .changed where node.writers > 0 && isOurs(change, state): node.doubtSize()
         case .changed: forget(node)
         case .removed: if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
         case .added: break

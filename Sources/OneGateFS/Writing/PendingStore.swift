@@ -5,6 +5,7 @@ struct PendingStore: Sendable {
     let place: AttributePlace
     let content: OneGateFileSystem.NewContent
     let path: String
+    let inode: Inode
 }
 
 extension OneGateFileSystem {
@@ -21,7 +22,7 @@ extension OneGateFileSystem {
         case .hold, .refuse: return nil
         }
         beginUnawaited(place.machine, &state)
-        return PendingStore(place: place, content: content, path: node.path)
+        return PendingStore(place: place, content: content, path: node.path, inode: node.inode)
     }
 
     /// Stores it. A failure can only be reported where failures are listed.
@@ -33,6 +34,9 @@ extension OneGateFileSystem {
                 _ = try await store(pending.content, at: pending.place)
             } catch {
                 report(error, path: pending.path, .close)
+            }
+            state.withLock { state in
+                if let node = state.inodes[pending.inode] { node.writers = max(0, node.writers - 1) }
             }
             endUnawaited(pending.place.machine)
         }

@@ -6,8 +6,11 @@ struct CallGenerator {
     private let mounts: Int
     /// Whether somebody else changes the server.
     private let hasOthers: Bool
+    /// Whether what is restricted is used, whose name is the same for everybody.
+    private let isAlone: Bool
 
-    init(seed: UInt64, mounts: Int, hasOthers: Bool) {
+    init(seed: UInt64, mounts: Int, hasOthers: Bool, isAlone: Bool) {
+        self.isAlone = isAlone
         random = PropertyTests.Generator(state: seed)
         self.mounts = mounts
         self.hasOthers = hasOthers
@@ -44,7 +47,7 @@ struct CallGenerator {
         case 90..<93:
             var values = [PlaceName: [UInt8]]()
             for _ in 0...below(3) { values[one(of: PlaceName.attributes)] = value() }
-            if chance(5) { values[.restricted] = Array("4".utf8) }
+            if isAlone, chance(5) { values[.restricted] = Array("4".utf8) }
             return .update(mount: mount, vm: one(of: Model.machines), values)
         default:
             guard hasOthers else { return .status(mount: mount, place()) }
@@ -74,14 +77,15 @@ struct CallGenerator {
     private mutating func name(scratch: Int) -> PlaceName {
         if chance(scratch) { return one(of: PlaceName.scratch) }
         if chance(3) { return .lowerCase }
-        if chance(3) { return .restricted }
+        if isAlone, chance(3) { return .restricted }
         return one(of: PlaceName.attributes)
     }
 
     private mutating func place(keys: Int = 25) -> Place {
         let vm = one(of: Model.machines)
         guard chance(keys) else { return Place(vm: vm, name: name(scratch: 15)) }
-        return Place(vm: vm, name: one(of: PlaceName.attributes), key: name(scratch: 10))
+        let key = name(scratch: 10)
+        return Place(vm: vm, name: one(of: PlaceName.attributes), key: key == .restricted ? .a : key)
     }
 
     private mutating func flags() -> Int32 {

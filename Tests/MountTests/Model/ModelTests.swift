@@ -36,7 +36,8 @@ struct ModelTests {
                     let seed = Self.seed &+ UInt64(number * 1000 + thread)
                     do {
                         let count = try playOne(
-                            comparison, seed, "T\(thread)N\(number)_", hasOthers, sourceLocation)
+                            comparison, seed, "T\(thread)N\(number)_", hasOthers, isAlone: threads == 1,
+                            sourceLocation)
                         guard let count else { return hasFailed.withLock { $0 = true } }
                         total.withLock { $0 += count }
                     } catch {
@@ -54,10 +55,10 @@ struct ModelTests {
     /// Plays one sequence. Returns how many calls it had, or nil if something differs.
     private func playOne(
         _ comparison: ModelComparison, _ seed: UInt64, _ prefix: String, _ hasOthers: Bool,
-        _ sourceLocation: SourceLocation
+        isAlone: Bool, _ sourceLocation: SourceLocation
     ) throws -> Int? {
         var generator = CallGenerator(
-            seed: seed, mounts: comparison.paths.count, hasOthers: hasOthers)
+            seed: seed, mounts: comparison.paths.count, hasOthers: hasOthers, isAlone: isAlone)
         let (difference, calls) = try comparison.play(prefix) { model, count in
             count < Self.sequence ? generator.next(model) : nil
         }

@@ -202,7 +202,8 @@ enum Executables {
         let program = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(fileURLWithPath: program).deletingLastPathComponent().path
     }()
-    static let onegatefs = folder + "/onegatefs"
+    /// ONEGATEFS_PROGRAM names another one, such as a release build.
+    static let onegatefs = ProcessInfo.processInfo.environment["ONEGATEFS_PROGRAM"] ?? folder + "/onegatefs"
     static let simulator = folder + "/onegate-simulator"
 
     /// A new folder, without symbolic links in its path.

@@ -19,7 +19,7 @@ public final class Client: Sendable {
         /// The most connections that are kept at a time.
         public var connections = 8
         /// The largest answer in bytes.
-        public var maximumBody = 64 << 20
+        public var maximumBody = 32 << 20
         /// Through which proxy requests go.
         public var proxies: Proxies
 
@@ -27,7 +27,7 @@ public final class Client: Sendable {
         public init(
             timeout: Duration = .seconds(30), caFile: String? = nil, insecure: Bool = false,
             connections: Int = 8,
-            maximumBody: Int = 64 << 20, proxies: Proxies = .ofProcess()
+            maximumBody: Int = 32 << 20, proxies: Proxies = .ofProcess()
         ) {
             self.timeout = timeout
             self.caFile = caFile

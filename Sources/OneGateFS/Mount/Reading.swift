@@ -151,6 +151,8 @@ extension OneGateFileSystem {
         let sameVersion = node.cachedVersion == file.version
         let cached =
             short && !isAbout && node.toldVersion == file.version && (node.cachedOpens == 0 || sameVersion)
+            // Who writes makes the kernel cut what it holds.
+            && node.writers == 0
         if cached {
             reply.keepCache = sameVersion
             node.cachedVersion = file.version

@@ -34,8 +34,9 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
             case .unauthorized: .access
             case .forbidden: .notPermitted
             case .notFound:
-                // The core names a VM that exists but that our user may not see.
-                error.words.contains("Not authorized") ? .access : .noEntry
+                // The core names a VM that exists but that our user may not see. Otherwise OneFlow does not answer the
+                // server: nothing that does not exist is asked for, or it is a 400 (`onegate.md`).
+                error.words.contains("Not authorized") ? .access : .io
             case .badRequest: changing && !Failure.namesAbsence(error.words) ? .invalid : .noEntry
             case .server, .unexpected: .io
             case .cancelled: .interrupted

@@ -73,18 +73,19 @@ struct TroubleTests {
         for mount in run.mounts {
             let id = try #require(mount.daemon?.id)
             // Answers of 8 MB and endless ones come in the middle of it.
-            let limits = ["--nofile=\(mount.resources.descriptors + 1):4096", "--data=300000000:300000000"]
+            let limits = ["--nofile=\(mount.resources.descriptors + 1):4096", "--data=600000000:600000000"]
             try #require(Child.run(["prlimit", "--pid", "\(id)"] + limits).succeeded)
         }
         run.suffer(
             [.huge, .endless, .disconnected, .hanging, .down], for: .seconds(Double(Self.seconds) / 4),
             seed: Self.seed)
+        report(run, "limits")
+        try #require(run.found.isEmpty)
         for mount in run.mounts {
             let id = try #require(mount.daemon?.id)
             try #require(Child.run(["prlimit", "--pid", "\(id)", "--nofile=4096:4096"]).succeeded)
         }
         run.settle()
-        report(run, "limits")
     }
 
     @Test("a daemon that is killed or told to end, in the middle of everything, and started again")

@@ -157,8 +157,8 @@ final class TroubledRun: Sendable {
         guard mount.generation == generation else { return }
         guard number == 0 || number == ENOENT else { return failed(number, history.path) }
         guard history.mayHaveBeen(text, from: begin, to: .now, age: Self.age) else {
-            return problem(
-                "\(history.path) was read as \(text?.prefix(20) ?? "none"); it was \(history.words)")
+            let seen = text?.prefix(20) ?? (number == 0 ? "nothing at all" : "none")
+            return problem("\(history.path) was read as \(seen); it was \(history.words)")
         }
         usleep(.random(in: 0...20_000, using: &random))
     }

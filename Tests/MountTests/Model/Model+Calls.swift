@@ -119,6 +119,10 @@ extension Model {
         guard place.leaf.isAttribute else { return .failed(EINVAL) }
         guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
         try becomesFolder(place, nil)
+        // Nothing is said about scratch files of a folder that went, when one of its name comes.
+        if mounts[mount].scratch.keys.contains(where: { $0.key != nil && $0.folder == place }) {
+            throw NotSaid()
+        }
         mounts[mount].begun.insert(place)
         return .one(.done)
     }

@@ -35,6 +35,8 @@ extension Model {
                 mounts[mount].scratch[place] = []
                 kind = .scratch
             } else if place.leaf.isAttribute {
+                // What is made with O_EXCL has nothing to be truncated: Linux drops the flag (fs/namei.c).
+                let truncates = truncates && flags & O_EXCL == 0
                 mounts[mount].created[place] = slot
                 kind = .attribute(
                     ModelSession(

@@ -51,7 +51,7 @@ struct ModelComparison {
             let mount = call.mount ?? call.slot.flatMap { before.opens[$0]?.mount }
             calls.append(call)
             if let isPending = late, mount != isPending {
-                if let difference = settled(before, player, calls.count - 1, call) {
+                if let difference = settled(before, player, isPending, calls.count - 1, call) {
                     return (difference, calls)
                 }
                 late = nil
@@ -68,14 +68,18 @@ struct ModelComparison {
                 return (difference(model, player, calls.count - 1, call), calls)
             }
         }
-        if late != nil, let call = calls.last {
-            return (settled(model, player, calls.count - 1, call), calls)
+        if let late, let call = calls.last {
+            return (settled(model, player, late, calls.count - 1, call), calls)
         }
         return (nil, calls)
     }
 
     /// Waits until the server has what it is to have.
-    private func settled(_ model: Model, _ player: Player, _ index: Int, _ call: FileCall) -> Difference? {
+    private func settled(
+        _ model: Model, _ player: Player, _ mount: Int, _ index: Int, _ call: FileCall
+    ) -> Difference? {
+        // Whoever looks at a VM waits for what is still to be stored, which may be what the server has already.
+        for vm in Model.machines { _ = player.play(.list(mount: mount, vm: vm, nil)) }
         let deadline = ContinuousClock.now + .seconds(10)
         while player.server != model.server {
             guard ContinuousClock.now < deadline else { return difference(model, player, index, call) }

@@ -97,6 +97,8 @@ let package = Package(
             resources: [.copy("Recordings")]),
         .executableTarget(
             name: "poll-simulation", dependencies: ["OneGateFS"], path: "Benchmarks/PollSimulation"),
+        .executableTarget(
+            name: "microbenchmarks", dependencies: ["FUSE", "OneGate", "OneGateFS"], path: "Benchmarks/Micro"),
         .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS", "poll-simulation"]),
         .testTarget(
             name: "MountTests",

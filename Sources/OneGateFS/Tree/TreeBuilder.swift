@@ -8,6 +8,11 @@ public struct Stamp: Sendable {
     public let version: UInt64
     /// The time of day.
     public let time: Timestamp
+
+    package init(version: UInt64, time: Timestamp) {
+        self.version = version
+        self.time = time
+    }
 }
 
 /// Builds a directory of a new tree from a snapshot, reusing every item of the tree before that has

@@ -1,7 +1,7 @@
 import FUSE
 
 /// One difference between two trees of the same resource.
-struct TreeChange: Sendable {
+package struct TreeChange: Sendable {
     enum Kind: Sendable {
         case changed(File, File)
         /// A name came; nil when what it is has not been seen yet.
@@ -17,7 +17,8 @@ struct TreeChange: Sendable {
     /// before changed nothing: nobody has seen it.
     ///
     /// A link that points elsewhere, and a name that changed its kind, go and come again.
-    static func between(_ before: Directory?, _ after: Directory, at path: [FileName]) -> [TreeChange] {
+    package static func between(_ before: Directory?, _ after: Directory, at path: [FileName]) -> [TreeChange]
+    {
         guard let before, before !== after else { return [] }
         var changes: [TreeChange] = []
         for (name, item) in before.items where after[name] == nil {

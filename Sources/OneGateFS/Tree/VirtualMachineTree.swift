@@ -2,7 +2,7 @@ import FUSE
 import OneGate
 
 /// A VM as a directory: what is below `/vm/8`.
-enum VirtualMachineTree {
+package enum VirtualMachineTree {
     /// The folder of the attributes.
     static let userTemplate: FileName = "USER_TEMPLATE"
 
@@ -11,7 +11,7 @@ enum VirtualMachineTree {
     static let restrictedByDefault: Set<String> = ["SCHED_REQUIREMENTS", "SERVICE_ID", "ROLE_NAME"]
 
     /// Builds the directory of a VM, reusing what did not change since `previous`.
-    static func build(
+    package static func build(
         _ machine: VirtualMachine, previous: Directory?, stamp: Stamp, restricted: Set<String>
     ) -> Directory {
         let twin = Array((machine.json.prettyPrinted + "\n").utf8)

@@ -6,15 +6,15 @@ import OrderedCollections
 /// A value is the rest of its line, byte for byte. One that begins with a double quote goes on to the closing
 /// quote at the end of a line, newlines and all; in it, `\"` is a quote and `\\` a backslash.
 /// `KEY=[A="1", B="2"]` is a vector attribute.
-enum UpdateLines {
+package enum UpdateLines {
     /// Why lines are refused.
-    struct SyntaxError: Error, Equatable, Sendable {
+    package struct SyntaxError: Error, Equatable, Sendable {
         let words: String
     }
 
     /// The attributes that some lines set, in their order. Of a name that is given twice, the last
     /// value counts.
-    static func parse(_ text: String) throws(SyntaxError) -> [(name: String, value: AttributeValue)] {
+    package static func parse(_ text: String) throws(SyntaxError) -> [(name: String, value: AttributeValue)] {
         var attributes: OrderedDictionary<String, AttributeValue> = [:]
         var rest = Array(text.unicodeScalars)[...]
         while !rest.isEmpty {

@@ -99,6 +99,11 @@ let package = Package(
             name: "poll-simulation", dependencies: ["OneGateFS"], path: "Benchmarks/PollSimulation"),
         .executableTarget(
             name: "microbenchmarks", dependencies: ["FUSE", "OneGate", "OneGateFS"], path: "Benchmarks/Micro"),
+        .executableTarget(name: "hello", dependencies: ["FUSE"], path: "Examples/Hello"),
+        .executableTarget(
+            name: "vm-show",
+            dependencies: ["OneGate", .product(name: "Logging", package: "swift-log")],
+            path: "Examples/VMShow"),
         .testTarget(name: "OneGateFSTests", dependencies: ["OneGateFS", "poll-simulation"]),
         .testTarget(
             name: "MountTests",

@@ -56,6 +56,11 @@ final class History: Sendable {
         }
     }
 
+    /// Whether it is the beginning of a value that it may have had lately.
+    func mayHaveBegun(with text: String) -> Bool {
+        versions.withLock { versions in versions.suffix(8).contains { $0.value?.hasPrefix(text) ?? false } }
+    }
+
     var words: String {
         versions.withLock { versions in
             versions.suffix(4).map { "\($0.value?.prefix(20) ?? "none")\($0.ended == nil ? "?" : "")" }

@@ -32,7 +32,7 @@ final class TroubledMount: Sendable {
             toFile: folder + "/one_env", atomically: true, encoding: .utf8)
     }
 
-    /// The number of the daemon, which changes before one ends and after the next began.
+    /// The number of the daemon, which changes before one ends and after the next began: odd while there is one.
     var generation: Int { state.withLock { $0.generation } }
     var daemon: Child? { state.withLock { $0.daemon } }
 

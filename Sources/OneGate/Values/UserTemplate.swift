@@ -23,7 +23,11 @@ public enum UserTemplate {
     ///   VM unreadable for everybody), `]]>`, and a backslash at the end (it breaks erasing).
     public static func check(value: String) throws(ValueError) {
         var hasCarriageReturn = false
+        var brackets = 0
+        var endsSection = false
         for scalar in value.unicodeScalars {
+            if scalar == ">", brackets >= 2 { endsSection = true }
+            brackets = scalar == "]" ? brackets + 1 : 0
             switch scalar.value {
             case 0x09, 0x0A, 0x20...0xFFFD: continue
             case 0x0D: hasCarriageReturn = true
@@ -44,7 +48,7 @@ public enum UserTemplate {
         if hasCarriageReturn {
             throw ValueError(.notStorable("has a carriage return, which the server would store as a newline"))
         }
-        if value.utf8.contains("]]>".utf8) {
+        if endsSection {
             throw ValueError(.notStorable("has \"]]>\" in it, which makes the server store nothing"))
         }
         if value.utf8.last == UInt8(ascii: "\\") {
@@ -169,12 +173,19 @@ public enum UserTemplate {
         try check(value: text)
         // The server ignores an empty element; of a blank it stores the empty value.
         if text.isEmpty { output += "&#32;" }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count * 2)
         for scalar in text.unicodeScalars {
             switch scalar {
-            case "A"..."Z", "a"..."z", "0"..."9": output.unicodeScalars.append(scalar)
-            default: output += "&#\(scalar.value);"
+            case "A"..."Z", "a"..."z", "0"..."9": bytes.append(UInt8(truncatingIfNeeded: scalar.value))
+            default:
+                bytes.append(UInt8(ascii: "&"))
+                bytes.append(UInt8(ascii: "#"))
+                bytes += String(scalar.value).utf8
+                bytes.append(UInt8(ascii: ";"))
             }
         }
+        output += String(decoding: bytes, as: UTF8.self)
     }
 
     /// The body of a request that changes a user template, `application/x-www-form-urlencoded`.

@@ -2,7 +2,7 @@
  * The floor: a file system as small as possible that answers with the flags that onegatefs uses. What
  * is measured against it is what onegatefs does beyond what the kernel and libfuse cost.
  *
- * One folder, "vm", with files "0" to "N-1"; each holds "RUNNING\n". Long timeouts, keep_cache, noflush for
+ * One folder, "vm", with folders "0" to "N-1", in each a file "STATE" that holds "RUNNING\n". Long timeouts, keep_cache, noflush for
  * what is opened to be read, no READ in the background, one thread that reads requests.
  */
 #define FUSE_USE_VERSION 314
@@ -15,9 +15,11 @@
 
 static const char content[] = "RUNNING\n";
 static struct fuse_session *session;
-static fuse_ino_t files;
+static fuse_ino_t folders;
 
 enum { ROOT = 1, FOLDER = 2, FIRST = 3, THREADS = 1 };
+/* The file in a folder. */
+static const fuse_ino_t FILE_BIT = (fuse_ino_t)1 << 32;
 
 static void init(void *data, struct fuse_conn_info *connection) {
     (void)data;
@@ -27,7 +29,7 @@ static void init(void *data, struct fuse_conn_info *connection) {
 
 static struct stat attributes(fuse_ino_t inode) {
     struct stat status = {.st_ino = inode, .st_nlink = 1};
-    if (inode < FIRST) {
+    if (!(inode & FILE_BIT)) {
         status.st_mode = S_IFDIR | 0700;
     } else {
         status.st_mode = S_IFREG | 0600;
@@ -39,8 +41,10 @@ static struct stat attributes(fuse_ino_t inode) {
 static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
     fuse_ino_t inode = 0;
     if (parent == ROOT && strcmp(name, "vm") == 0) inode = FOLDER;
-    if (parent == FOLDER && *name >= '0' && *name <= '9') inode = FIRST + strtoul(name, NULL, 10);
-    if (inode == 0 || inode >= FIRST + files) {
+    if (parent == FOLDER && *name >= '0' && *name <= '9' && strtoul(name, NULL, 10) < folders)
+        inode = FIRST + strtoul(name, NULL, 10);
+    if (parent >= FIRST && !(parent & FILE_BIT) && strcmp(name, "STATE") == 0) inode = parent | FILE_BIT;
+    if (inode == 0) {
         fuse_reply_err(request, ENOENT);
         return;
     }
@@ -99,10 +103,10 @@ int main(int count, char **arguments) {
     static const struct fuse_lowlevel_ops operations = {
         .init = init, .lookup = lookup, .getattr = getattr, .open = open_, .read = read_, .release = release};
     if (count != 3) {
-        fprintf(stderr, "usage: floor MOUNTPOINT FILES\n");
+        fprintf(stderr, "usage: floor MOUNTPOINT FOLDERS\n");
         return 2;
     }
-    files = strtoul(arguments[2], NULL, 10);
+    folders = strtoul(arguments[2], NULL, 10);
     struct fuse_args options = FUSE_ARGS_INIT(0, NULL);
     fuse_opt_add_arg(&options, arguments[0]);
     fuse_opt_add_arg(&options, "-odefault_permissions,fsname=floor");

@@ -6,7 +6,7 @@ struct MountState {
     var cache: Cache { didSet { epoch &+= 1 } }
     var inodes = InodeTable()
     var revisions = Revisions()
-    var handles: [UInt64: Handle] = [:]
+    var handles = HandleTable()
     var overlays: [Inode: Overlay] = [:] { didSet { epoch &+= 1 } }
     /// Grows with everything that may change what a path means: what was found out before counts no more.
     var epoch: UInt64 = 0
@@ -33,7 +33,6 @@ struct MountState {
     /// The files about the mount, as they were last made.
     var about: [AboutFile: About] = [:]
     /// The last numbers given.
-    private var lastHandle: UInt64 = 0
     private var lastVersion: UInt64 = 0
     /// When the mount was made: the time of what has no time of its own.
     let mounted: Timestamp
@@ -69,9 +68,5 @@ struct MountState {
     mutating func newStamp() -> Stamp { Stamp(version: newVersion(), time: Clock.now) }
 
     /// Keeps a handle, and gives its number.
-    mutating func add(_ handle: Handle) -> UInt64 {
-        lastHandle += 1
-        handles[lastHandle] = handle
-        return lastHandle
-    }
+    mutating func add(_ handle: Handle) -> UInt64 { handles.add(handle) }
 }

@@ -48,7 +48,7 @@ extension OneGateFileSystem {
     /// Wakes whoever waits in poll(2) for a file.
     func wakePollers(of inode: Inode) {
         let handles: [PollHandle] = state.withLock { state in
-            state.handles.values.compactMap { handle in
+            state.handles.all.compactMap { handle in
                 if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
             }
         }

@@ -213,7 +213,7 @@ extension OneGateFileSystem {
 
     func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
         let pending: PendingStore? = state.withLock { state in
-            let pending = storeAtRelease(file.handle, &state)
+            let pending = file.flags.isWritable ? storeAtRelease(file.handle, &state) : nil
             // Until it is stored it is as if it were still open.
             if let inode = pending?.inode { state.inodes[inode]?.writers += 1 }
             close(file.handle, &state)
@@ -225,7 +225,7 @@ extension OneGateFileSystem {
 
     /// Forgets a handle.
     func close(_ number: UInt64, _ state: inout MountState) {
-        guard let handle = state.handles.removeValue(forKey: number) else { return }
+        guard let handle = state.handles.remove(number) else { return }
         switch handle {
         case .reading(let reading):
             if reading.cached, let node = state.inodes[reading.inode] { node.cachedOpens -= 1 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import FUSE
@@ -80,6 +81,25 @@ extension MountedTests {
         #expect(throws: MountError.alreadyMounted) { try session?.mount(at: "/") }
         session = nil
         #expect(!MountPoint.isMounted(path))
+        rmdir(path)
+    }
+
+    @Test("a mount of the same kind that never answers is taken for dead, and removed")
+    func hangingMount() async throws {
+        let path = try TestMount.makeFolder()
+        let session = try Session(
+            fileSystem: TestFileSystem(), options: MountOptions(source: "test", subtype: "hanging"))
+        // Nobody runs it, so whoever asks it something waits.
+        try session.mount(at: path)
+        let prepared = Mutex<Result<MountPoint, any Error>?>(nil)
+        try SystemThread(name: "preparing") {
+            let result = Result { try MountPoint(preparing: path, subtype: "hanging") }
+            prepared.withLock { $0 = result }
+        }.detach()
+        await eventually("it is prepared") { prepared.withLock { $0 != nil } }
+        #expect(try prepared.withLock { $0 }?.get().path == path)
+        #expect(!MountPoint.isMounted(path))
+        session.exit()
         rmdir(path)
     }
 

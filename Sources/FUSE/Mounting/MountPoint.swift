@@ -12,13 +12,16 @@ public struct MountPoint: Hashable, Sendable {
     /// Checks that the directory can be mounted on, and removes a dead FUSE mount from it.
     ///
     /// A dead mount is what a killed daemon leaves behind: "Transport endpoint is not connected".
-    /// - Parameter path: absolute, or relative to the working directory.
+    /// - Parameters:
+    ///   - path: absolute, or relative to the working directory.
+    ///   - subtype: a mount of this subtype that does not answer for five seconds is taken for dead, too.
     /// - Throws: ``MountError``
-    public init(preparing path: String) throws(MountError) {
+    public init(preparing path: String, subtype: String? = nil) throws(MountError) {
         if Self.isDescriptor(path) {
             self.path = path
             return
         }
+        if let subtype { Self.removeHanging(path, subtype) }
         var wasCleaned = false
         while true {
             switch Self.liveStatus(of: path) {
@@ -74,6 +77,36 @@ public struct MountPoint: Hashable, Sendable {
     /// - Parameter path: absolute and without symbolic links, as in ``path``.
     public static func isMounted(_ path: String) -> Bool {
         MountTable.current.mount(at: path)?.isFUSE ?? false
+    }
+
+    /// Removes a mount whose daemon was killed and cannot end: one of its threads told the kernel to forget a name, and
+    /// waits for a lock of somebody who waits for the daemon. Such a mount gives no error, it hangs.
+    ///
+    /// A daemon that lives answers statfs at once. Needs CAP_SYS_ADMIN; without it nothing is done.
+    private static func removeHanging(_ path: String, _ subtype: String) {
+        guard let absolute = resolveParent(of: path),
+            MountTable.current.mount(at: absolute)?.type == "fuse.\(subtype)",
+            !answers(absolute, withinMilliseconds: 5000)
+        else { return }
+        _ = SystemCalls.detach(absolute, aborting: true)
+    }
+
+    /// Whether a file system says anything, be it an error, before the time is over.
+    private static func answers(_ path: String, withinMilliseconds limit: CInt) -> Bool {
+        guard case .success(let pipe) = SystemCalls.pipe() else { return true }
+        let probe = try? SystemThread(name: "probe") {
+            _ = SystemCalls.isAnswering(path)
+            close(pipe.writer)
+        }
+        guard let probe else {
+            close(pipe.reader)
+            close(pipe.writer)
+            return true
+        }
+        // It may go on waiting; the abort ends that.
+        probe.detach()
+        defer { close(pipe.reader) }
+        return SystemCalls.poll(pipe.reader, CInt(POLLIN), milliseconds: limit) != 0
     }
 
     private static func removeStale(_ path: String) throws(MountError) {

@@ -83,7 +83,7 @@ public final class Session: Sendable {
     /// - Throws: ``MountError``
     public func mount(at path: String) throws(MountError) {
         guard state.withLock({ $0.phase == .new }) else { throw .alreadyMounted }
-        let point = try MountPoint(preparing: path)
+        let point = try MountPoint(preparing: path, subtype: options.subtype)
         try point.checkPrerequisites(options)
         let isNew = state.withLock { state in
             defer { state.phase = .over }

@@ -140,8 +140,9 @@ enum SystemCalls {
         return CInt(entry.revents)
     }
 
-    static func detach(_ path: String) -> Result<Void, Errno> {
-        check { umount2(path, CInt(MNT_DETACH)) }.map { _ in }
+    /// umount2(2) with MNT_DETACH; with MNT_FORCE, what waits for a FUSE file system gets an error first.
+    static func detach(_ path: String, aborting: Bool = false) -> Result<Void, Errno> {
+        check { umount2(path, CInt(MNT_DETACH) | (aborting ? CInt(MNT_FORCE) : 0)) }.map { _ in }
     }
 
     /// Runs a program and waits for its end. Returns its wait status.

@@ -341,6 +341,26 @@ struct PollScheduleTests {
         #expect((times.max() ?? .zero) - (times.min() ?? .zero) > .seconds(1))
     }
 
+    @Test(
+        "a request that was under way while the machine slept took no longer than since then",
+        arguments: [true, false], [true, false])
+    func sleptMeanwhile(noticedFirst: Bool, hasFailed: Bool) throws {
+        var guest = Guest([.own])
+        guest.run(for: .seconds(60)) { _, _ in (.milliseconds(20), .unchanged) }
+        let poll = try #require(guest.schedule.next)
+        guest.schedule.begin(poll.source, now: poll.time)
+        guest.now = poll.time + .seconds(8 * 3600)
+        let woken = guest.now
+        if noticedFirst { guest.schedule.comeBack(now: woken) }
+        guest.schedule.noteAnswer(
+            poll.source, asked: poll.time, finished: woken, outcome: hasFailed ? .failed : .changed)
+        guest.schedule.end(poll.source, now: woken)
+        if !noticedFirst { guest.schedule.comeBack(now: woken) }
+        guest.requests = []
+        guest.run(for: .seconds(30)) { _, _ in (.milliseconds(20), .unchanged) }
+        #expect(try #require(guest.requests.first).asked - woken < .seconds(16))
+    }
+
     @Test("failures make the interval longer, up to some minutes, and it comes back in steps")
     func outage() {
         var guest = Guest([.own])

@@ -213,7 +213,7 @@ extension OneGateFileSystem {
 
     func release(_ request: consuming Request, inode: Inode, file: OpenFile) {
         let pending: PendingStore? = state.withLock { state in
-            let pending = file.flags.isWritable ? storeAtRelease(file.handle, &state) : nil
+            let pending = storeAtRelease(file.handle, &state)
             // Until it is stored it is as if it were still open.
             if let inode = pending?.inode { state.inodes[inode]?.writers += 1 }
             close(file.handle, &state)

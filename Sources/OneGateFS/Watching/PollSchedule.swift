@@ -67,6 +67,8 @@ package struct PollSchedule<Source: PollSource>: Sendable {
     private var underWay: (source: Source, begun: Instant)?
     /// Until when no poll begins.
     private var rest: Instant?
+    /// When this machine last came back: a request that was under way while it slept took no longer than from then on.
+    private var returned: Instant?
 
     /// - Parameters:
     ///   - interval: how long after it a change is known, while the server is well; above zero.
@@ -92,6 +94,16 @@ package struct PollSchedule<Source: PollSource>: Sendable {
     /// known may be old, so everything is asked for soon. Not at once: other guests of the same host may
     /// have slept as long.
     package mutating func comeBack(now: Instant) {
+        returned = now
+        // What was under way, or seemed to take as long as the sleep, says nothing of how busy the server is.
+        rest = nil
+        if let poll = underWay { underWay = (poll.source, now) }
+        for (source, watch) in watches where watch.answerTime > Self.longestBackoff {
+            watches[source]?.answerTime = .zero
+        }
+        for (source, watch) in watches where watch.backoff.map({ $0 > Self.longestBackoff }) ?? false {
+            watches[source]?.backoff = nil
+        }
         for (source, watch) in watches {
             let interval = watch.backoff ?? pressures[source.kind]?.pace ?? interval
             let soon = now + interval * jitter.uniform(0...1)
@@ -169,21 +181,23 @@ package struct PollSchedule<Source: PollSource>: Sendable {
         let isPoll = underWay.map { $0.source == source } ?? false
         // That somebody's read failed says nothing about what to poll when.
         guard isPoll || outcome != .failed else { return }
-        let time = finished - asked
+        let began = max(asked, returned ?? asked)
+        let sleptMeanwhile = began > asked
+        let time = max(.zero, finished - began)
         var watch = watches[source] ?? Watch(due: finished, answerTime: time)
         if !isPoll, let latest = watch.asked, asked < latest { return }
         var pressure =
             pressures[source.kind] ?? PollPressure(interval: interval)
         if outcome == .failed {
             pressure.adjust(afterSilenceOf: time)
-        } else {
+        } else if !sleptMeanwhile {
             pressure.observe(time, at: finished)
             if isPoll { pressure.adjust(after: time, sources: interest.count { $0.kind == source.kind }) }
         }
         pressures[source.kind] = pressure
 
         watch.asked = max(asked, watch.asked ?? asked)
-        watch.answerTime = max(time, (known ?? finished) - asked)
+        watch.answerTime = sleptMeanwhile ? time : max(time, (known ?? finished) - asked)
         switch outcome {
         case .failed:
             let least = max(pressure.pace, time * 3)

@@ -51,7 +51,8 @@ struct TroubleTests {
             // Idle connections come and go.
             #expect(after.descriptors <= before.descriptors + 40)
             #expect(after.threads <= before.threads + 4)
-            #expect(after.memory <= before.memory * 3 / 2 + 30)
+            // An answer that is too large was in memory as far as it was read.
+            #expect(after.memory <= before.memory * 3 / 2 + 64)
         }
         report(run, "at random")
     }

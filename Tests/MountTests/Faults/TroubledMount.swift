@@ -42,9 +42,10 @@ final class TroubledMount: Sendable {
             (log.map { ["bash", "-c", "exec \"$@\" 2> \($0)", "bash"] } ?? [])
                 + [Executables.onegatefs, "-f", "-o", options, "onegate", path], in: folder,
             limit: .seconds(172_800))
-        var status = stat()
+        // The kernel answers from no cache for a mount whose daemon is dead.
+        var status = statvfs()
         eventually("it is mounted") {
-            !daemon.isRunning || MountTable.has(path) && stat(path + "/.onegatefs", &status) == 0
+            !daemon.isRunning || MountTable.has(path) && statvfs(path, &status) == 0
         }
         guard daemon.isRunning else { throw Child.StartError(description: "\(daemon.finish())") }
         state.withLock { $0 = (daemon, $0.generation + 1) }

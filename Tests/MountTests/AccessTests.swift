@@ -34,7 +34,7 @@ struct AccessTests {
             "$ONEGATEFS" -o env_file=$FOLDER/one_env,umask=000 $FOLDER/m
             attempt cat $FOLDER/m/vm/8/STATE; attempt $AS ls $FOLDER/m; attempt $AS cat $FOLDER/m/vm/8/STATE
             attempt $AS stat $FOLDER/m; put "$AS" $FOLDER/m/vm/8/USER_TEMPLATE/X
-            umount $FOLDER/m
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
             """, "yes\n" + String(repeating: Self.denied, count: 4))
     }
 
@@ -57,7 +57,7 @@ struct AccessTests {
             attempt cat $FOLDER/m/vm/9/USER_TEMPLATE/ACTIVE; attempt $AS ls $FOLDER/m
             attempt $AS cat $FOLDER/m/vm/9/USER_TEMPLATE/ACTIVE; attempt $AS cat $FOLDER/m/.onegatefs/errors
             put "$AS" $FOLDER/m/vm/8/control
-            umount $FOLDER/m
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
             """, "yes\n" + String(repeating: Self.denied, count: 4))
     }
 
@@ -114,7 +114,7 @@ struct AccessTests {
             grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$p/status | tr -s '\\t ' ' '
             attempt $AS cat $FOLDER/m/vm/8/STATE; put "$AS" $FOLDER/m/vm/8/USER_TEMPLATE/ACTIVE
             attempt $STRANGER ls $FOLDER/m; attempt ls $FOLDER/m
-            umount $FOLDER/m
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
             until [ ! -e /proc/$p ]; do sleep 0.05; done
             """,
             """
@@ -138,11 +138,11 @@ struct AccessTests {
             """
             options=drop_privileges,setuid=nobody,env_file=$FOLDER/one_env,allow_other,umask=022
             attempt /sbin/mount.fuse3 "$ONEGATEFS#onegate" $FOLDER/m -o $options
-            umount $FOLDER/m
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
             /sbin/mount.fuse3 "$ONEGATEFS#onegate" $FOLDER/m -o $options,default_permissions
             attempt $STRANGER cat $FOLDER/m/vm/8/STATE; put "$STRANGER" $FOLDER/m/vm/8/USER_TEMPLATE/ACTIVE
             put "$AS" $FOLDER/m/vm/8/USER_TEMPLATE/ACTIVE
-            umount $FOLDER/m
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
             """,
             "mount.fuse3 has made this mount so that nobody would check modes; with drop_privileges, allow_other "
                 + "needs default_permissions too\nyes\n\(Self.denied)yes\n")

@@ -27,7 +27,9 @@ extension OneGateFileSystem {
 
     func openForWriting(_ request: consuming Request, inode: Inode, flags: OpenFlags) {
         if isOurs(request.context) {
-            request.answer(.open(OpenReply(handle: 0, directIO: true)))
+            // Without FLUSH: killed just then, the process would ask itself at its end and never be answered, because the
+            // connection ends only after its files have been flushed (exit_files in Linux's kernel/exit.c).
+            request.answer(.open(OpenReply(handle: 0, directIO: true, noFlush: true)))
             return
         }
         guard !options.readOnly else {

@@ -59,6 +59,10 @@ final class TroubledMount: Sendable {
             return state.daemon
         }
         daemon?.signal(signal)
+        // Killed while it waits for a lock of the kernel's that a program holds until the daemon answers it, it ends only
+        // when both are freed, as an administrator would do it.
+        for _ in 0..<1000 where daemon?.isRunning ?? false { usleep(5000) }
+        if daemon?.isRunning ?? false { umount2(path, Int32(MNT_FORCE | MNT_DETACH)) }
         return daemon?.finish()
     }
 

@@ -20,7 +20,7 @@ struct TroubleTests {
             .map { "\(String(cString: strerror($0.key))) \($0.value)" }.joined(separator: ", ")
         print(
             "faults: \(what): \(figures.troubles) faults, \(figures.calls) calls, \(figures.acknowledged) changes"
-                + " acknowledged, \(figures.actions) actions, longest call \(figures.longest), \(figures.cut) reads cut, failed: \(failures)"
+                + " acknowledged, \(figures.actions) actions, longest call \(figures.longest), \(figures.cut) reads cut, \(figures.emptied) values emptied, failed: \(failures)"
         )
         for problem in run.found { Issue.record("\(what), seed \(Self.seed): \(problem)") }
     }

@@ -21,6 +21,8 @@ final class TroubledRun: Sendable {
         var longest = Duration.zero
         /// Reads that were cut by a program that wrote at the same moment.
         var cut = 0
+        /// Values that were left empty by an open with O_TRUNC whose write(2) failed in the kernel.
+        var emptied = 0
     }
 
     let simulator: Simulator
@@ -206,6 +208,11 @@ final class TroubledRun: Sendable {
                 )
             }
         } else {
+            if stored == "", !history.mayBe(stored) {
+                // The kernel says of a write that it does not even send us no more than that the file was closed.
+                history.begin("")
+                figures.withLock { $0.emptied += 1 }
+            }
             if !history.mayBe(stored) {
                 problem(
                     "\(history.path) is \(stored?.prefix(20) ?? "none"), which nobody wrote: \(history.words)"

@@ -85,7 +85,10 @@ final class Transport: Sendable {
         }
         guard let clients else { return }
         let (executor, group) = (executor, group)
-        Task.detached { await Transport.shutDown(clients, executor, group) }
+        Task.detached {
+            await Transport.close(clients)
+            await Transport.end(executor, group)
+        }
     }
 
     /// Closes all connections; requests under way fail.
@@ -97,8 +100,7 @@ final class Transport: Sendable {
             return Array(state.clients.values)
         }
         guard let clients else { return }
-        // Failures leave nothing to do.
-        for client in clients { try? await client.shutdown() }
+        await Transport.close(clients)
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 guard state.exchanges > 0 else { return true }
@@ -107,7 +109,7 @@ final class Transport: Sendable {
             }
             if isIdle { continuation.resume() }
         }
-        await Transport.shutDown([], executor, group)
+        await Transport.end(executor, group)
     }
 
     private func beginExchange() -> Bool {
@@ -128,11 +130,14 @@ final class Transport: Sendable {
         idle?.resume()
     }
 
-    private static func shutDown(
-        _ clients: [HTTPClient], _ executor: LoopExecutor, _ group: MultiThreadedEventLoopGroup
-    ) async {
+    /// Closes connections; what is under way on them fails.
+    private static func close(_ clients: [HTTPClient]) async {
         // Failures leave nothing to do.
         for client in clients { try? await client.shutdown() }
+    }
+
+    /// Ends the thread that the connections had.
+    private static func end(_ executor: LoopExecutor, _ group: MultiThreadedEventLoopGroup) async {
         await executor.close()
         try? await group.shutdownGracefully()
     }

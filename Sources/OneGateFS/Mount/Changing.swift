@@ -70,7 +70,7 @@ extension OneGateFileSystem {
         let truncated = flags.contains(.truncate)
         let session = WriteSession(
             content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append))
-        let handle = state.add(
+        let handle = state.handles.add(
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: file)))
         // The kernel forgets sizes and pages of what is opened to be written.
         node.toldVersion = nil
@@ -120,7 +120,7 @@ extension OneGateFileSystem {
         let session = WriteSession(
             content: truncated ? [] : content, truncated: truncated, appends: flags.contains(.append),
             new: content.isEmpty)
-        let handle = state.add(
+        let handle = state.handles.add(
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: nil)))
         node.writers += 1
         if case .attribute(_, nil) = place { state.addOverlay(node, .created(handle: handle)) }

@@ -71,9 +71,15 @@ struct InodeTable {
     private mutating func renumber(_ name: FileName, of parent: Node) {
         let own = InodeNumber.of(name, in: parent.inode)
         renumberings &+= 1
-        var inode = InodeNumber.of(name, in: Inode(rawValue: ~own.rawValue &+ renumberings))
+        renumbered[own] = vacant(
+            from: InodeNumber.of(name, in: Inode(rawValue: ~own.rawValue &+ renumberings)))
+    }
+
+    /// The first number from one on that no node has.
+    private func vacant(from inode: Inode) -> Inode {
+        var inode = inode
         while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
-        renumbered[own] = inode
+        return inode
     }
 
     /// Forgets the numbers of names that could have their own again, once there are many: editors make new names all
@@ -110,8 +116,7 @@ struct InodeTable {
     /// The node of a name in a folder, made if need be.
     mutating func node(_ name: FileName, of parent: Node, kind: Node.Kind) -> Node {
         if let node = child(name, of: parent) { return node }
-        var inode = start(name, in: parent.inode)
-        while nodes[inode] != nil || inode.rawValue < 2 { inode = Inode(rawValue: inode.rawValue &+ 1) }
+        let inode = vacant(from: start(name, in: parent.inode))
         let own = InodeNumber.of(name, in: parent.inode)
         if inode != own { renumbered[own] = inode }
         let node = Node(inode: inode, name: name, parent: parent, kind: kind)

@@ -40,7 +40,7 @@ extension OneGateFileSystem {
             // The kernel drops the pages of what is opened without them.
             node.cachedNames = nil
         }
-        reply.handle = state.add(
+        reply.handle = state.handles.add(
             .listing(Handle.Listing(inode: node.inode, names: names, cached: cached)))
         return .reply(.open(reply), handle: reply.handle)
     }

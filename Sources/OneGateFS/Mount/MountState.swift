@@ -32,7 +32,7 @@ struct MountState {
     var changesSeen = 0
     /// The files about the mount, as they were last made.
     var about: [AboutFile: About] = [:]
-    /// The last numbers given.
+    /// The last number given.
     private var lastVersion: UInt64 = 0
     /// When the mount was made: the time of what has no time of its own.
     let mounted: Timestamp
@@ -66,7 +66,4 @@ struct MountState {
 
     /// A stamp for a snapshot.
     mutating func newStamp() -> Stamp { Stamp(version: newVersion(), time: Clock.now) }
-
-    /// Keeps a handle, and gives its number.
-    mutating func add(_ handle: Handle) -> UInt64 { handles.add(handle) }
 }

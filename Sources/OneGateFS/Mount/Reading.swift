@@ -161,7 +161,7 @@ extension OneGateFileSystem {
             reply.directIO = true
             if node.believesOther(than: file.version), short, !isAbout { forget(node) }
         }
-        reply.handle = state.add(
+        reply.handle = state.handles.add(
             .reading(
                 Handle.Reading(
                     inode: node.inode, file: file, text: text, cached: cached,

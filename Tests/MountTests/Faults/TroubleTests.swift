@@ -45,6 +45,11 @@ struct TroubleTests {
         let before = run.mounts.map(\.resources)
         run.suffer(Trouble.allCases, for: .seconds(Self.seconds), seed: Self.seed &+ 1)
         run.settle()
+        func isTooMuch(_ after: Int, _ before: Int) -> Bool { after > before * 3 / 2 + 64 }
+        // Answers that were given up may still be on their way.
+        eventually("memory is given back") {
+            !zip(run.mounts, before).contains { isTooMuch($0.resources.memory, $1.memory) }
+        }
         let after = run.mounts.map(\.resources)
         for (before, after) in zip(before, after) {
             print("faults: at the beginning \(before); at the end \(after)")
@@ -52,7 +57,7 @@ struct TroubleTests {
             #expect(after.descriptors <= before.descriptors + 40)
             #expect(after.threads <= before.threads + 4)
             // An answer that is too large was in memory as far as it was read.
-            #expect(after.memory <= before.memory * 3 / 2 + 64)
+            #expect(!isTooMuch(after.memory, before.memory))
         }
         report(run, "at random")
     }

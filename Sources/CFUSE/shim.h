@@ -74,6 +74,12 @@ static inline int cfuse_set_clock_witness(int timer) {
     return timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
 }
 
+/* close_range(2) with CLOSE_RANGE_UNSHARE: all but the standard ones, for this thread. glibc before 2.34 does not have it. */
+static inline int cfuse_leave_descriptors(void) {
+    const unsigned int unshare = 2;
+    return (int)syscall(436 /* SYS_close_range */, 3U, ~0U, unshare);
+}
+
 /* gettid(2): a GNU extension that Swift's module of the C library leaves out. */
 static inline int cfuse_thread_id(void) { return (int)syscall(SYS_gettid); }
 

@@ -90,6 +90,25 @@ struct HangingServerTests {
             outcome.output == "RUNNING\n" && outcome.errors.contains("Connection timed out"), "\(outcome)")
     }
 
+    @Test("who waits in a folder keeps no event from others, and no killed daemon from ending")
+    func folder() throws {
+        let gate = try MountedGate(options: ["peer_ttl=0", "timeout=600", "watch=0.2"])
+        defer { gate.end() }
+        // That folders are still watched is found out by dropping their names, in the folders above them.
+        let inotify = try Inotify(gate, "vm/8", "vm/9", "service", ".onegatefs/errors")
+        gate.simulator.afterRequests(5, of: 8)
+        gate.simulator.inject(.hang, path: "/service")
+        // Looking a name up takes the folder's lock in the kernel until the answer comes.
+        let waiting = try blocked(gate, "exec stat vm/99")
+        usleep(2_000_000)
+        #expect(try gate.shell("mkdir vm/8/folder").errors.contains("Operation not permitted"))
+        inotify.wait(for: ".onegatefs/errors CLOSE_WRITE")
+        #expect(waiting.isRunning)
+        gate.daemon.kill(SIGKILL)
+        eventually("the killed daemon has ended") { !gate.daemon.isRunning }
+        #expect(waiting.finish().status == 1)
+    }
+
     @Test("the mount ends at once though readers wait for the server")
     func unmount() throws {
         let gate = try MountedGate(options: ["ttl=0", "timeout=600"])

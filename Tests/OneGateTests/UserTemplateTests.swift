@@ -109,11 +109,11 @@ import Testing
     @Test("names that exist may have dashes and dots, but names are created of letters, digits and _")
     func names() throws {
         for name in ["A", "_", "A1_B", "ROLE_NAME"] { try UserTemplate.check(name: name) }
-        for name in ["", "1A", "a", "A-B", "A.B", "É", "A B", "A=", "A\n", "*", "A/B", "A<"] {
+        for name in ["", "1A", "a", "XML", "XMLA", "A-B", "A.B", "É", "A B", "A=", "A\n", "*", "A/B", "A<"] {
             #expect(#expect(throws: ValueError.self) { try UserTemplate.check(name: name) }?.reason == .name)
         }
         _ = try UserTemplate.encode([("A-B", .text("1")), ("A.B", .vector(["C-D": "1"]))])
-        for name in ["", "A--B", "-A", "a", "A>", "É", "A B"] {
+        for name in ["", "A--B", "-A", "XML-A", "a", "A>", "É", "A B"] {
             #expect(throws: ValueError.self) { try UserTemplate.encode([(name, .text("1"))]) }
             #expect(throws: ValueError.self) { try UserTemplate.encode([("K", .vector([name: "1"]))]) }
         }

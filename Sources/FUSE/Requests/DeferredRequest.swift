@@ -9,19 +9,18 @@ public final class DeferredRequest: Sendable {
     /// Who asks.
     public let context: RequestContext
 
-    /// Only used by whoever took the request out of the table of pending ones, which makes it one thread.
-    private nonisolated(unsafe) let pointer: OpaquePointer?
     private let ticket: PendingRequests.Ticket?
     private let session: Session
 
     init(
-        _ pointer: OpaquePointer?, context: RequestContext, session: Session,
+        _ pointer: OpaquePointer?, context: RequestContext, session: Session, locks: HeldLocks,
         onInterrupt: (@Sendable () -> Void)?
     ) {
-        self.pointer = pointer
         self.context = context
         self.session = session
-        ticket = pointer.map { session.pending.add($0, session: session, onInterrupt: onInterrupt) }
+        ticket = pointer.map {
+            session.pending.add($0, session: session, locks: locks, onInterrupt: onInterrupt)
+        }
     }
 
     deinit {
@@ -33,8 +32,7 @@ public final class DeferredRequest: Sendable {
     /// - Returns: false if this was not the first answer, or if it did not arrive: see ``Request/answer(_:)``.
     @discardableResult
     public func answer(_ reply: Reply) -> Bool {
-        guard let pointer, let ticket, session.pending.remove(ticket) else { return false }
-        return reply.send(to: pointer)
+        ticket.map { session.pending.answer($0, reply) } ?? false
     }
 
     /// Whether an answer was given, by whomever.

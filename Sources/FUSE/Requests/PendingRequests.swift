@@ -16,6 +16,8 @@ final class PendingRequests: Sendable {
 
     private struct Entry {
         let number: UInt64
+        let locks: HeldLocks
+        let since: ContinuousClock.Instant
         let onInterrupt: (@Sendable () -> Void)?
         var isBeingAdded = true
         var wasInterrupted = false
@@ -24,16 +26,37 @@ final class PendingRequests: Sendable {
     private struct State {
         var entries: [UInt: Entry] = [:]
         var count: UInt64 = 0
+        /// How many of the entries hold an inode's lock.
+        var holders: [Inode: Int] = [:]
+        /// Called when locks are released.
+        var onRelease: (@Sendable () -> Void)?
+
+        mutating func insert(_ entry: Entry, at address: UInt) {
+            entries[address] = entry
+            entry.locks.forEach { holders[$0, default: 0] += 1 }
+        }
+
+        mutating func remove(at address: UInt) -> Entry? {
+            guard let entry = entries.removeValue(forKey: address) else { return nil }
+            entry.locks.forEach { inode in
+                guard let count = holders[inode] else { return }
+                holders[inode] = count > 1 ? count - 1 : nil
+            }
+            return entry
+        }
     }
 
     private let state = Mutex(State())
 
     /// Registers the request and asks libfuse for its interrupt. One that came before is handled here.
-    func add(_ request: OpaquePointer, session: Session, onInterrupt: (@Sendable () -> Void)?) -> Ticket {
+    func add(
+        _ request: OpaquePointer, session: Session, locks: HeldLocks, onInterrupt: (@Sendable () -> Void)?
+    ) -> Ticket {
         let address = UInt(bitPattern: request)
         let ticket = state.withLock { state in
             state.count += 1
-            state.entries[address] = Entry(number: state.count, onInterrupt: onInterrupt)
+            let entry = Entry(number: state.count, locks: locks, since: .now, onInterrupt: onInterrupt)
+            state.insert(entry, at: address)
             return Ticket(address: address, number: state.count)
         }
         // If the interrupt came before, this calls the function on this thread and touches the request
@@ -52,13 +75,17 @@ final class PendingRequests: Sendable {
         return ticket
     }
 
-    /// Whether the request was still there; then it is the caller's to answer.
-    func remove(_ ticket: Ticket) -> Bool {
-        state.withLock { state in
-            guard state.entries[ticket.address]?.number == ticket.number else { return false }
-            state.entries[ticket.address] = nil
-            return true
+    /// Answers the request if it is still there.
+    ///
+    /// - Returns: whether it was there, and the answer reached the kernel.
+    func answer(_ ticket: Ticket, _ reply: Reply) -> Bool {
+        let entry: Entry? = state.withLock { state in
+            guard state.entries[ticket.address]?.number == ticket.number else { return nil }
+            return state.remove(at: ticket.address)
         }
+        guard let entry, let request = OpaquePointer(bitPattern: ticket.address) else { return false }
+        defer { released(entry.locks) }
+        return reply.send(to: request)
     }
 
     func contains(_ ticket: Ticket) -> Bool {
@@ -68,7 +95,11 @@ final class PendingRequests: Sendable {
     /// Answers everything with this error and tells those who work on it.
     func endAll(with error: Errno) {
         let entries = state.withLock { state in
-            defer { state.entries = [:] }
+            defer {
+                state.entries = [:]
+                state.holders = [:]
+                state.onRelease = nil
+            }
             return state.entries
         }
         for (address, entry) in entries {
@@ -84,10 +115,32 @@ final class PendingRequests: Sendable {
                 state.entries[address]?.wasInterrupted = true
                 return nil
             }
-            return state.entries.removeValue(forKey: address)
+            return state.remove(at: address)
         }
         guard let entry else { return }
         Reply.error(.interrupted).send(to: request)
+        released(entry.locks)
         entry.onInterrupt?()
+    }
+
+    // MARK: Locks
+
+    /// Whether a request that has waited for at least this long holds an inode's lock.
+    func holdsLock(of inode: Inode, for time: Duration) -> Bool {
+        state.withLock { state in
+            guard state.holders[inode] != nil else { return false }
+            let latest = ContinuousClock.now - time
+            return state.entries.values.contains { $0.since <= latest && $0.locks.contains(inode) }
+        }
+    }
+
+    /// Has something called whenever locks are released.
+    func onRelease(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onRelease = body }
+    }
+
+    private func released(_ locks: HeldLocks) {
+        guard !locks.isEmpty else { return }
+        state.withLock { $0.onRelease }?()
     }
 }

@@ -10,10 +10,12 @@ public struct Request: ~Copyable, Sendable {
     private nonisolated(unsafe) var pointer: OpaquePointer?
     /// Keeps libfuse's session, and with it the request, alive.
     private let session: Session
+    private let locks: HeldLocks
 
-    init(_ pointer: OpaquePointer, session: Session) {
+    init(_ pointer: OpaquePointer, session: Session, locks: HeldLocks) {
         self.pointer = pointer
         self.session = session
+        self.locks = locks
     }
 
     deinit {
@@ -45,9 +47,10 @@ public struct Request: ~Copyable, Sendable {
     ///   EINTR was answered at once, and if the session ends first. It is called on a thread of the session
     ///   (or on this one, if the interrupt came earlier) and must not block.
     public consuming func deferred(onInterrupt: (@Sendable () -> Void)? = nil) -> DeferredRequest {
-        let session = session
+        let (session, locks) = (session, locks)
         let context = context
-        return DeferredRequest(take(), context: context, session: session, onInterrupt: onInterrupt)
+        return DeferredRequest(
+            take(), context: context, session: session, locks: locks, onInterrupt: onInterrupt)
     }
 
     private mutating func take() -> OpaquePointer? {

@@ -6,6 +6,20 @@ import CFUSE
 /// takes locks that the program behind that request may hold. A failure with ENOENT means that the kernel has
 /// nothing of it in memory, so there is nothing to do.
 extension Session {
+    /// Whether a program holds an inode's lock in the kernel while it waits for an answer that was put off. What
+    /// needs that lock waits for the answer, and cannot be interrupted: see ``FileSystem``.
+    ///
+    /// - Parameters:
+    ///   - inode: a folder in which a name is looked up or changed, or that is listed; a file that is written.
+    ///   - time: how long the program has been waiting at least.
+    public func isLocked(_ inode: Inode, for time: Duration = .zero) -> Bool {
+        pending.holdsLock(of: inode, for: time)
+    }
+
+    /// Has something called, on any thread, whenever a program got an answer that was put off and behind which it held a
+    /// lock; until the session is over.
+    public func whenUnlocked(_ body: @escaping @Sendable () -> Void) { pending.onRelease(body) }
+
     /// Drops the attributes and cached data of a file.
     ///
     /// - Parameters:
@@ -16,7 +30,7 @@ extension Session {
         Errno.result(fuse_lowlevel_notify_inval_inode(pointer, inode.rawValue, off_t(offset), off_t(length)))
     }
 
-    /// Drops a name, so that the next use looks it up. Mounts below it are detached.
+    /// Drops a name, so that the next use looks it up. Mounts below it are detached. Takes the parent's lock.
     @discardableResult
     public func invalidateEntry(parent: Inode, name: FileName) -> Result<Void, Errno> {
         Errno.result(
@@ -25,7 +39,7 @@ extension Session {
             })
     }
 
-    /// Says that a name was removed, which inotify(7) shows at the file as DELETE_SELF.
+    /// Says that a name was removed, which inotify(7) shows at the file as DELETE_SELF. Takes the locks of both.
     ///
     /// ENOTEMPTY and EBUSY are those of rmdir(2); then the name is only invalidated.
     @discardableResult

@@ -30,6 +30,8 @@ public final class Session: Sendable {
         var knownPath: String?
         var mount: MountTable.Mount?
         var isConnected = false
+        /// What the kernel offers and the file system wants.
+        var wanted: Capabilities = []
         var isExiting = false
         var activeWorkers = 0
         var error: Errno?
@@ -165,12 +167,19 @@ public final class Session: Sendable {
         state.withLock { $0.isConnected }
     }
 
+    /// What the kernel offers and the file system wants.
+    var wanted: Capabilities { state.withLock { $0.wanted } }
+
     /// Negotiates with the kernel. Called by libfuse on a worker, before all other requests.
     func connect(_ info: inout fuse_conn_info) {
         var connection = Connection(info)
         fileSystem.initialize(&connection)
         connection.apply(to: &info, maxRead: options.maxRead ?? 0)
-        state.withLock { $0.isConnected = true }
+        let wanted = connection.wanted.intersection(connection.available)
+        state.withLock { state in
+            state.wanted = wanted
+            state.isConnected = true
+        }
     }
 
     // MARK: Workers
@@ -183,7 +192,7 @@ public final class Session: Sendable {
         while fuse_session_exited(pointer) == 0 {
             let size = fuse_session_receive_buf(pointer, &buffer)
             if size > 0 {
-                fuse_session_process_buf(pointer, &buffer)
+                if isGreeting(buffer) { greet(&buffer) } else { fuse_session_process_buf(pointer, &buffer) }
             } else if size == 0 {
                 break
             } else if size != -EINTR, size != -EAGAIN {

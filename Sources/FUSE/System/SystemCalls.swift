@@ -129,6 +129,11 @@ enum SystemCalls {
         check { cfuse_replace(descriptor, target, closeOnExec ? O_CLOEXEC : 0) }.map { _ in }
     }
 
+    /// Another number of the same file.
+    static func duplicate(_ descriptor: CInt) -> Result<CInt, Errno> {
+        check { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+    }
+
     static func setCloseOnExec(_ descriptor: CInt) {
         _ = check { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     }

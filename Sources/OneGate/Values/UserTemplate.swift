@@ -69,11 +69,14 @@ public enum UserTemplate {
         return text
     }
 
-    /// Checks that an attribute or a key of this name may be created: `[A-Z_][A-Z0-9_]*`.
+    /// Checks that an attribute or a key of this name may be created: `[A-Z_][A-Z0-9_]*`, but not `XML` at the beginning,
+    /// which the core would store as `ONE_XML`.
     ///
     /// - Throws: `ValueError` with the reason `name` for any other name.
     public static func check(name: String) throws(ValueError) {
-        guard isName(name.utf8, extra: []) else { throw ValueError(.name, attribute: name) }
+        guard isName(name.utf8, extra: []), !name.utf8.starts(with: "XML".utf8) else {
+            throw ValueError(.name, attribute: name)
+        }
     }
 
     /// Checks that this may be sent as what to erase: a name, or `NAME/KEY` for a vector's key.
@@ -90,7 +93,9 @@ public enum UserTemplate {
 
     /// Checks a name that the server has already. It may have dashes and dots, but not `--`, which ends a comment.
     private static func check(existing name: String) throws(ValueError) {
-        guard isName(name.utf8, extra: [UInt8(ascii: "-"), UInt8(ascii: ".")]), !name.utf8.contains("--".utf8)
+        guard isName(name.utf8, extra: [UInt8(ascii: "-"), UInt8(ascii: ".")]),
+            !name.utf8.contains("--".utf8),
+            !name.utf8.starts(with: "XML".utf8)
         else {
             throw ValueError(.name, attribute: name)
         }

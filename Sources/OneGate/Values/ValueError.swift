@@ -34,7 +34,7 @@ public struct ValueError: Error, Sendable, Hashable, CustomStringConvertible {
                 + "that the server takes"
         case .name:
             return "\(subject ?? "the attribute") has a name that the server does not take; "
-                + "names are upper case letters, digits and _, and begin with no digit"
+                + "names are upper case letters, digits and _, and begin with no digit and not with XML"
         }
     }
 

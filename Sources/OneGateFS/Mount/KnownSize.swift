@@ -39,13 +39,13 @@ extension OneGateFileSystem {
     func forget(_ node: Node) {
         if isFixed(node) {
             // What is known is as it is; another file has the name now.
-            if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
+            if let parent = node.parent { invalidator.invalidateEntry(node.name, in: parent.inode) }
             return
         }
         let inode = node.inode
         node.doubtSize()
         node.forgetting += 1
-        notifier.perform { [self] session, _ in
+        invalidator.perform { [self] session in
             _ = session.invalidate(inode: inode)
             state.withLock { state in
                 guard let node = state.inodes[inode] else { return }
@@ -55,10 +55,10 @@ extension OneGateFileSystem {
         }
     }
 
-    /// The same, on the notifier's thread.
-    func forget(_ inode: Inode, _ session: Session) {
+    /// The same before this returns, on the notifier's thread.
+    func forgetNow(_ inode: Inode) {
         state.withLock { $0.inodes[inode]?.doubtSize() }
-        _ = session.invalidate(inode: inode)
+        invalidator.performAndWait { _ = $0.invalidate(inode: inode) }
         state.withLock { $0.inodes[inode]?.doubtSize() }
     }
 }

@@ -203,7 +203,7 @@ extension OneGateFileSystem {
             node.listing = []
             if node.kind != .inner {
                 let inode = node.inode
-                notifier.perform { session, _ in _ = session.invalidate(inode: inode) }
+                invalidator.perform { _ = $0.invalidate(inode: inode) }
             }
         }
         return .reply(.directory(bytes), lookups: lookups)

@@ -2,7 +2,7 @@ import FUSE
 import Logging
 import OneGate
 
-/// A mounted OneGate: the file system, its session and its thread of notifications.
+/// A mounted OneGate: the file system, its session and its threads.
 public final class Mount: Sendable {
     /// Why there is no mount.
     public enum Failure: Error, CustomStringConvertible {
@@ -100,6 +100,11 @@ public final class Mount: Sendable {
             && session.mountPath.map { MountPoint.makeReadOnly($0) } ?? false
         if isReadOnly { fileSystem.leaveOpensToKernel() }
         do {
+            session.whenUnlocked { [fileSystem] in
+                fileSystem.invalidator.retry()
+                fileSystem.notifier.retry()
+            }
+            try fileSystem.invalidator.start(session)
             try fileSystem.notifier.start(
                 session, mountPoint: session.mountPath ?? mountPoint, isReadOnly: isReadOnly)
             try fileSystem.startWatching()
@@ -114,6 +119,7 @@ public final class Mount: Sendable {
         fileSystem.finishChanges()
         fileSystem.stopWatching()
         fileSystem.notifier.stop()
+        fileSystem.invalidator.stop()
         return error
     }
 

@@ -13,6 +13,7 @@ final class OneGateFileSystem: FileSystem {
     let errors = LineLog(capacity: 256 << 10)
     let events = LineLog(capacity: 1 << 20)
     let metrics: Metrics
+    let invalidator = Invalidator()
     let notifier = Notifier()
     let watching: Mutex<WatchState>
     let watchAlarm: Alarm
@@ -88,9 +89,9 @@ final class OneGateFileSystem: FileSystem {
                 nodes.filter(\.isFolder).compactMap(KnownName.init)
             )
         }
-        notifier.perform { session, _ in
-            for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
-            // The names of folders stay: processes work in them. What is in them is asked for anew.
+        invalidator.invalidateEntries(files)
+        // The names of folders stay: processes work in them. What is in them is asked for anew.
+        invalidator.perform { session in
             for folder in folders { _ = session.invalidate(inode: folder.inode) }
         }
     }

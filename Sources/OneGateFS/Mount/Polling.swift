@@ -52,6 +52,14 @@ extension OneGateFileSystem {
                 if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
             }
         }
-        for handle in handles { handle.notify() }
+        wake(handles)
+    }
+
+    /// Wakes programs that wait in poll(2).
+    func wake(_ handles: [PollHandle]) {
+        guard !handles.isEmpty else { return }
+        invalidator.perform { _ in
+            for handle in handles { handle.notify() }
+        }
     }
 }

@@ -98,7 +98,7 @@ extension OneGateFileSystem {
     // MARK: Events
 
     /// Events of those who hold older revisions of a file: they hold other inodes than the one that has the name now.
-    func touchRevisions(of inode: Inode, _ session: Session, _ mount: OwnMount) {
+    func touchRevisions(of inode: Inode, _ mount: OwnMount) {
         let (older, pollers) = state.withLock { state in
             let (node, current) = known(inode, &state)
             var pollers: [PollHandle] = []
@@ -113,22 +113,23 @@ extension OneGateFileSystem {
             return (older.map { (name: $0.name, inode: $0.inode, size: $0.file.size) }, pollers)
         }
         guard !older.isEmpty else { return }
-        for revision in older {
-            _ = session.invalidate(inode: revision.inode)
-            mount.touch([Revisions.folder, revision.name], size: revision.size)
+        let inodes = older.map(\.inode)
+        invalidator.performAndWait { session in
+            for inode in inodes { _ = session.invalidate(inode: inode) }
         }
-        for poller in pollers { poller.notify() }
-        forgetNames(older.map(\.name), session)
+        for revision in older { mount.touch([Revisions.folder, revision.name], size: revision.size) }
+        wake(pollers)
+        forgetNames(older.map(\.name))
     }
 
     /// A file goes: who holds an older revision of it is told, too.
-    func removeRevisions(of inode: Inode, _ item: Item, _ session: Session, _ mount: OwnMount) {
+    func removeRevisions(of inode: Inode, _ item: Item, _ mount: OwnMount) {
         guard case .file(let file) = item else { return }
         let older = state.withLock { state in
             (state.inodes[inode]?.revisions ?? []).filter { $0.file.version != file.version }.map(\.name)
         }
         for name in older { mount.remove([Revisions.folder, name], item) }
-        forgetNames(older, session)
+        forgetNames(older)
     }
 
     private func known(_ inode: Inode, _ state: inout MountState) -> (node: Node?, current: File?) {
@@ -138,11 +139,13 @@ extension OneGateFileSystem {
     }
 
     /// The kernel may not hold a revision only because our own thread used that name of it.
-    private func forgetNames(_ names: [FileName], _ session: Session) {
+    private func forgetNames(_ names: [FileName]) {
         guard !names.isEmpty,
             let folder = state.withLock({ $0.inodes.child(Revisions.folder, of: $0.inodes.root)?.inode })
         else { return }
-        for name in names { _ = session.invalidateEntry(parent: folder, name: name) }
+        invalidator.performAndWait { session in
+            for name in names { _ = session.invalidateEntry(parent: folder, name: name) }
+        }
     }
 
     /// The entry of a revision by the name that our own thread uses.

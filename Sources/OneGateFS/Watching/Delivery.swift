@@ -14,13 +14,34 @@ extension OneGateFileSystem {
     /// Makes the events of a change, if somebody may be watching.
     func deliver(_ change: TreeChange) {
         let isChange = if case .changed = change.kind { true } else { false }
-        notifier.makeEvent(at: change.path, isChange: isChange) { [self] session, mount in
+        let job = Notifier.Job(inodes: { [self] in locked(by: change) }) { [self] mount in
             switch change.kind {
-            case .changed: deliverChanged(change.path, session, mount)
-            case .added: deliverAdded(change.path, session, mount)
-            case .removed(let item): deliverRemoved(change.path, item, session, mount)
+            case .changed: deliverChanged(change.path, mount)
+            case .added: deliverAdded(change.path, mount)
+            case .removed(let item): deliverRemoved(change.path, item, mount)
             }
         }
+        notifier.makeEvent(at: change.path, isChange: isChange, job)
+    }
+
+    /// Whose locks it may take to make the events of a change: those of the file and of the folders on the way, and when a
+    /// folder goes, of what somebody holds in it.
+    private func locked(by change: TreeChange) -> [Inode] {
+        state.withLock { state in
+            var nodes = [state.inodes.root]
+            for name in change.path {
+                guard let child = nodes.last.flatMap({ state.inodes.child(name, of: $0) }) else { break }
+                nodes.append(child)
+            }
+            if case .removed = change.kind { nodes += held(in: nodes[nodes.count - 1], state) }
+            return nodes.map(\.inode)
+        }
+    }
+
+    /// What somebody holds in a folder, the innermost first.
+    private func held(in folder: Node, _ state: MountState) -> [Node] {
+        let held = state.interest.held.compactMap { state.inodes[$0] }
+        return held.filter { $0 !== folder && $0.isInside(folder) }.sorted { $0.depth > $1.depth }
     }
 
     /// Events of a file in `.onegatefs` that has more to tell.
@@ -28,16 +49,18 @@ extension OneGateFileSystem {
         let path: [FileName] = [".onegatefs", file.name]
         let isKnown = state.withLock { node(at: path, $0) != nil }
         guard isKnown, options.watchInterval > .zero else { return }
-        notifier.makeEvent(at: path, isChange: true) { [self] session, mount in
+        // Nobody waits for the server in there.
+        let job = Notifier.Job(inodes: { [] }) { [self] mount in
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
-            forget(inode, session)
-            deliverChanged(path, session, mount)
+            forgetNow(inode)
+            deliverChanged(path, mount)
         }
+        notifier.makeEvent(at: path, isChange: true, job)
     }
 
     /// The kernel was told already to forget what it knows of the file.
-    private func deliverChanged(_ path: [FileName], _ session: Session, _ mount: OwnMount) {
+    private func deliverChanged(_ path: [FileName], _ mount: OwnMount) {
         let (inode, size): (Inode?, Int?) = state.withLock { state in
             guard let (node, parent) = watchable(path, state) else { return (nil, nil) }
             let query = Cache.Query.ours
@@ -50,12 +73,12 @@ extension OneGateFileSystem {
         guard let inode, let size else { return }
         wakePollers(of: inode)
         mount.touch(path, size: size)
-        touchRevisions(of: inode, session, mount)
+        touchRevisions(of: inode, mount)
         // To set a size is to forget what was told of it.
         state.withLock { $0.inodes[inode]?.doubtSize() }
     }
 
-    private func deliverAdded(_ path: [FileName], _ session: Session, _ mount: OwnMount) {
+    private func deliverAdded(_ path: [FileName], _ mount: OwnMount) {
         let staged: (parent: Inode, inode: Inode, item: Item)? = state.withLock { state in
             guard let (_, parent) = watchable(path, state) else { return nil }
             let name = path[path.count - 1]
@@ -69,14 +92,12 @@ extension OneGateFileSystem {
         let name = path[path.count - 1]
         // Somebody may have looked the name up already; then it has to be forgotten once more.
         for _ in 0..<3 {
-            _ = session.invalidateEntry(parent: staged.parent, name: name)
+            invalidator.invalidateEntryNow(name, in: staged.parent)
             if mount.make(path, staged.item) { return }
         }
     }
 
-    private func deliverRemoved(
-        _ path: [FileName], _ item: Item?, _ session: Session, _ mount: OwnMount
-    ) {
+    private func deliverRemoved(_ path: [FileName], _ item: Item?, _ mount: OwnMount) {
         guard let item, !path.isEmpty else { return }
         let staged: (parent: Inode, inode: Inode)? = state.withLock { state in
             guard let (_, parent) = watchable(path, state) else { return nil }
@@ -88,20 +109,16 @@ extension OneGateFileSystem {
         guard let staged else { return }
         // What somebody holds inside a folder goes before the folder.
         let inside: [[FileName]] = state.withLock { state in
-            guard let folder = node(at: path, state) else { return [] }
-            let held = state.interest.held.compactMap { state.inodes[$0] }.filter {
-                $0 !== folder && $0.isInside(folder)
-            }
-            return held.sorted { $0.depth > $1.depth }.map { node in node.names }
+            node(at: path, state).map { held(in: $0, state).map(\.names) } ?? []
         }
         for inner in inside {
             guard let innerItem = item.item(at: inner.dropFirst(path.count)) else { continue }
             mount.remove(inner, innerItem)
         }
-        removeRevisions(of: staged.inode, item, session, mount)
+        removeRevisions(of: staged.inode, item, mount)
         mount.remove(path, item)
         state.withLock { $0.staged[staged.inode] = nil }
-        _ = session.invalidateEntry(parent: staged.parent, name: path[path.count - 1])
+        invalidator.invalidateEntryNow(path[path.count - 1], in: staged.parent)
     }
 
     /// Whether somebody may be watching a path: the kernel knows it or its folder. The node, if the

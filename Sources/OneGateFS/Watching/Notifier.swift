@@ -2,33 +2,35 @@ import Dispatch
 import FUSE
 import Synchronization
 
-/// The one thread that tells the kernel what is not true any more, and works on our own mount so that
-/// watchers get events. Both take locks of the kernel's that a request may hold which waits for us: so
-/// it is never a thread that answers requests.
+/// The one thread that works on our own mount so that watchers get events. That takes locks of the kernel's that a request
+/// may hold which waits for us: so it is never a thread that answers requests.
+///
+/// It has no descriptor of the process's, which keep the connection with the kernel open, and so the mount alive: a process
+/// that is killed would otherwise wait for a thread that waits in the kernel for an answer of that process.
 final class Notifier: Sendable {
-    /// What the thread does. It gets the mount's session, and the mount to work on.
-    typealias Job = @Sendable (Session, OwnMount) -> Void
+    /// What the thread does, on the mount that it gets. It may use no descriptor that was not opened by it.
+    typealias Job = LockingJob<OwnMount>
 
     fileprivate struct State {
-        var session: Session?
         var mountPoint: [UInt8] = []
         var isReadOnly = false
         var jobs: [Job] = []
-        /// Events that are to be made, and the paths of those that only tell of another content.
         var events: [Job] = []
+        /// The paths of those events that only tell of another content.
         var changedPaths: Set<[FileName]> = []
         /// When events were last made.
         var eventsMade: ContinuousClock.Instant?
-        var isStopped = false
+        var session: Session?
     }
 
     /// The least time between events and those before them. A program that writes a thousand times makes `vm.json`
     /// another one each time: who watches wants to know of the last.
-    private static let pause = Duration.milliseconds(10)
+    fileprivate static let pause = Duration.milliseconds(10)
 
     private let state = Mutex(State())
     private let threadID = Atomic<Int32>(0)
     private let wakeUp = DispatchSemaphore(value: 0)
+    private let hasPostponed = Atomic(false)
 
     /// Starts the thread.
     ///
@@ -48,7 +50,6 @@ final class Notifier: Sendable {
     /// Ends the thread after the job that it does.
     func stop() {
         state.withLock { state in
-            state.isStopped = true
             state.jobs = []
             state.events = []
             state.session = nil
@@ -60,8 +61,12 @@ final class Notifier: Sendable {
     var thread: Int32 { threadID.load(ordering: .relaxed) }
 
     /// Has something done as soon as possible.
-    func perform(_ job: @escaping Job) {
-        append { $0.jobs.append(job) }
+    ///
+    /// - Parameters:
+    ///   - inodes: whose locks it takes.
+    ///   - body: does it.
+    func perform(locking inodes: [Inode], _ body: @escaping @Sendable (OwnMount) -> Void) {
+        append { $0.jobs.append(Job(inodes: { inodes }, run: body)) }
     }
 
     /// Has an event made, soon. What is told of other contents of one file before that is told once.
@@ -70,7 +75,7 @@ final class Notifier: Sendable {
     ///   - path: the file's.
     ///   - isChange: whether it is there as before, with another content.
     ///   - job: makes the event of what is so by then.
-    func makeEvent(at path: [FileName], isChange: Bool, _ job: @escaping Job) {
+    func makeEvent(at path: [FileName], isChange: Bool, _ job: Job) {
         append { state in
             if isChange {
                 guard state.changedPaths.insert(path).inserted else { return }
@@ -83,52 +88,57 @@ final class Notifier: Sendable {
 
     private func append(_ change: (inout State) -> Void) {
         let isWanted = state.withLock { state in
-            guard state.session != nil, !state.isStopped else { return false }
+            guard state.session != nil else { return false }
             change(&state)
             return true
         }
         if isWanted { wakeUp.signal() }
     }
 
-    /// The kernel forgets what a name in a folder is.
-    func invalidateEntry(_ name: FileName, in parent: Inode) {
-        perform { session, _ in _ = session.invalidateEntry(parent: parent, name: name) }
+    /// A program has released a lock.
+    func retry() {
+        if hasPostponed.load(ordering: .relaxed) { wakeUp.signal() }
     }
+
+    // MARK: The thread
 
     private func run() {
         threadID.store(SystemThread.currentID, ordering: .relaxed)
+        SystemThread.leaveDescriptors()
         let (mountPoint, isReadOnly) = state.withLock { ($0.mountPoint, $0.isReadOnly) }
         var device: UInt64?
+        var postponed: [Job] = []
         while true {
             wait()
-            let (jobs, session, isStopped) = state.withLock { state in
-                (state.takeJobs(at: .now, pause: Notifier.pause), state.session, state.isStopped)
-            }
-            if isStopped { return }
-            guard let session, !jobs.isEmpty else { continue }
+            let (jobs, session) = state.withLock { ($0.takeJobs(at: .now), $0.session) }
+            guard let session else { return }
+            guard !jobs.isEmpty || !postponed.isEmpty else { continue }
             let mount = OwnMount(mountPoint, device: device, isReadOnly: isReadOnly)
-            for job in jobs { job(session, mount) }
+            var round = Job.Round(now: .now) { session.isLocked($0, for: $1) }
+            postponed = round.run(postponed + jobs, mount)
+            hasPostponed.store(!postponed.isEmpty, ordering: .relaxed)
             device = device ?? mount.knownNumber
         }
     }
 
     /// Waits for something to do.
     private func wait() {
-        let pause: Duration? = state.withLock { state in
-            guard !state.events.isEmpty, let made = state.eventsMade else { return nil }
-            return ContinuousClock.now.duration(to: made + Notifier.pause)
+        let made = state.withLock { $0.events.isEmpty ? nil : $0.eventsMade }
+        if let made {
+            wakeUp.wait(for: ContinuousClock.now.duration(to: made + Notifier.pause))
+        } else if hasPostponed.load(ordering: .relaxed) {
+            wakeUp.wait(for: Job.pause)
+        } else {
+            wakeUp.wait()
         }
-        guard let pause else { return wakeUp.wait() }
-        let nanoseconds = Int(pause.components.attoseconds / 1_000_000_000)
-        _ = wakeUp.wait(timeout: .now() + .nanoseconds(max(0, nanoseconds)))
     }
 }
 
 extension Notifier.State {
     /// What has to be done now: events only if the last ones were made a while ago.
-    fileprivate mutating func takeJobs(at now: ContinuousClock.Instant, pause: Duration) -> [Notifier.Job] {
+    fileprivate mutating func takeJobs(at now: ContinuousClock.Instant) -> [Notifier.Job] {
         defer { jobs = [] }
-        guard !events.isEmpty, eventsMade.map({ $0 + pause <= now }) ?? true else { return jobs }
+        guard !events.isEmpty, eventsMade.map({ $0 + Notifier.pause <= now }) ?? true else { return jobs }
         defer {
             events = []
             changedPaths = []

@@ -27,7 +27,8 @@ extension OneGateFileSystem {
         // to a question that it asked before, and cut what somebody reads.
         case .changed where node.writers > 0 && isOurs(change, state): node.doubtSize()
         case .changed: forget(node)
-        case .removed: if let parent = node.parent { notifier.invalidateEntry(node.name, in: parent.inode) }
+        case .removed:
+            if let parent = node.parent { invalidator.invalidateEntry(node.name, in: parent.inode) }
         case .added: break
         }
     }

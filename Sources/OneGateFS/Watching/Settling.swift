@@ -1,12 +1,12 @@
 import Synchronization
 
-extension Notifier {
-    /// Waits until the kernel was told what it has to forget by now, but not for longer than `limit`: the thread may wait
-    /// for a lock that a program holds until we answer it.
+extension Invalidator {
+    /// Waits until the kernel was told what it has to forget by now, but not for longer than `limit`; nor for what is put off
+    /// because a program holds a lock until we answer it.
     func settle(for limit: Duration) async {
         await withCheckedContinuation { continuation in
             let waiter = Waiter(continuation)
-            perform { _, _ in waiter.end() }
+            perform { _ in waiter.end() }
             Task {
                 try? await Task.sleep(for: limit)
                 waiter.end()

@@ -76,8 +76,7 @@ extension OneGateFileSystem {
             )
         }
         if !files.isEmpty {
-            notifier.perform { [self] session, _ in
-                for file in files { _ = session.invalidateEntry(parent: file.parent, name: file.name) }
+            invalidator.invalidateEntries(files) { [self] files in
                 state.withLock { $0.interest.dropped(files.map(\.inode), at: .now) }
                 watchAlarm.signal()
             }
@@ -89,13 +88,15 @@ extension OneGateFileSystem {
     /// process that works in one would not find its way (getcwd(3)).
     private func probe(_ folders: [KnownName]) {
         for chunk in folders.chunks(of: 64) {
-            notifier.perform { [self] session, mount in
+            notifier.perform(locking: chunk.map(\.parent)) { [self] mount in
                 state.withLock { state in
                     state.interest.probe(chunk.map(\.inode).filter { (state.inodes[$0]?.lookups ?? 0) > 0 })
                 }
                 mount.prepare()
-                for folder in chunk {
-                    _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
+                invalidator.performAndWait { session in
+                    for folder in chunk {
+                        _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
+                    }
                 }
                 // What nobody holds is forgotten at once, and that is told before a request that comes after
                 // it: at most eight others go first (fuse_dev_do_read in Linux's fs/fuse/dev.c). So when the
@@ -110,7 +111,7 @@ extension OneGateFileSystem {
                     watching.isInterestOld = true
                     if watching.sweepDue == nil { watching.sweepDue = .now + options.watchInterval }
                 }
-                watchAlarm.signal()
+                signalWatching()
             }
         }
     }
@@ -129,25 +130,28 @@ extension OneGateFileSystem {
             state.interest.heldFolders(state.inodes).compactMap(KnownName.init)
         }
         for chunk in folders.chunks(of: 16) {
-            notifier.perform { [self] session, mount in
+            notifier.perform(locking: chunk.map(\.parent)) { [self] mount in
                 mount.prepare()
                 for folder in chunk {
-                    _ = session.invalidateEntry(parent: folder.parent, name: folder.name)
+                    invalidator.invalidateEntryNow(folder.name, in: folder.parent)
                     if let names = state.withLock({ $0.inodes[folder.inode]?.names }) {
                         restore(names, mount)
                     }
                 }
             }
         }
-        notifier.perform { [self] _, _ in
+        notifier.perform(locking: []) { [self] _ in
             let hasFolders = state.withLock { !$0.interest.heldFolders($0.inodes).isEmpty }
             guard hasFolders else { return }
             // However many there are, this takes a small part of the time.
             let pause = max(options.watchInterval, now.duration(to: .now) * 10)
             watching.withLock { $0.sweepDue = .now + pause }
-            watchAlarm.signal()
+            signalWatching()
         }
     }
+
+    /// Wakes the thread that watches, from the notifier's, which has no descriptors.
+    private func signalWatching() { invalidator.perform { [watchAlarm] _ in watchAlarm.signal() } }
 
     /// Looks a folder up whose name was dropped.
     private func restore(_ names: [FileName], _ mount: OwnMount) {
@@ -223,7 +227,7 @@ extension OneGateFileSystem {
 
 extension Array {
     /// The elements, some at a time.
-    fileprivate func chunks(of count: Int) -> [ArraySlice<Element>] {
+    func chunks(of count: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: self.count, by: count).map { self[$0..<Swift.min(self.count, $0 + count)] }
     }
 }

@@ -42,7 +42,7 @@ extension OneGateFileSystem {
         case .update(let machine, let lines):
             try await update(lines: lines, of: machine, isWanted: isWanted)
             // The kernel does not know that other files than this changed.
-            await notifier.settle(for: .seconds(1))
+            await invalidator.settle(for: .seconds(1))
         case .command(let command, let machine, let role):
             try await perform(command, machine: machine, role: role, isWanted: isWanted)
         case .cardinality(let command):

@@ -8,17 +8,34 @@ extension Session {
     /// Where the flags are: behind `struct fuse_out_header`, the fourth word of `struct fuse_init_out`.
     private static let flags = 28
 
-    func isGreeting(_ buffer: fuse_buf) -> Bool {
-        guard !isConnected, buffer.size >= 8, let memory = buffer.mem else { return false }
+    /// Answers INIT, before any worker takes requests.
+    func greet() {
+        var buffer = fuse_buf()
+        defer { free(buffer.mem) }
+        let connection = fuse_session_fd(pointer)
+        while !isConnected, !isExiting {
+            SystemCalls.waitForAny([connection, events])
+            if SystemCalls.poll(events, CInt(POLLIN), milliseconds: 0) != 0 {
+                _ = SystemCalls.read(events, count: 8)
+            }
+            guard SystemCalls.poll(connection, CInt(POLLIN), milliseconds: 0) != 0 else { continue }
+            let size = fuse_session_receive_buf(pointer, &buffer)
+            if size == -EINTR || size == -EAGAIN { continue }
+            // The workers find out why.
+            guard size > 0 else { return }
+            if isGreeting(buffer) { answer(&buffer) } else { fuse_session_process_buf(pointer, &buffer) }
+        }
+    }
+
+    private func isGreeting(_ buffer: fuse_buf) -> Bool {
+        guard buffer.size >= 8, let memory = buffer.mem else { return false }
         return memory.load(fromByteOffset: 4, as: UInt32.self) == Session.operation
     }
 
-    /// Answers INIT.
-    ///
     /// libfuse before 3.17 knows FUSE_CAP_PARALLEL_DIROPS but does not tell the kernel, which then looks up one name in a
     /// folder at a time: all others in there would wait for one whose server hangs. So the answer is caught in a pipe
     /// in the connection's place, and the flag is added.
-    func greet(_ buffer: inout fuse_buf) {
+    private func answer(_ buffer: inout fuse_buf) {
         let connection = fuse_session_fd(pointer)
         guard case .success(let device) = SystemCalls.duplicate(connection) else {
             fuse_session_process_buf(pointer, &buffer)

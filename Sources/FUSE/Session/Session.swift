@@ -16,7 +16,7 @@ public final class Session: Sendable {
     private(set) nonisolated(unsafe) var pointer: OpaquePointer?
 
     /// An eventfd(2): there is something new in the state for ``run(threads:)``.
-    private let events: CInt
+    let events: CInt
 
     private enum Phase {
         case new, mounted, running, over
@@ -128,6 +128,7 @@ public final class Session: Sendable {
         }
         guard isMounted else { return .notConnected }
 
+        greet()
         _ = cfuse_interrupt_calls_with(Self.wakeUpSignal)
         var workers: [SystemThread] = []
         for index in 1...count {
@@ -167,10 +168,13 @@ public final class Session: Sendable {
         state.withLock { $0.isConnected }
     }
 
+    /// Whether the session is to end.
+    var isExiting: Bool { state.withLock { $0.isExiting } }
+
     /// What the kernel offers and the file system wants.
     var wanted: Capabilities { state.withLock { $0.wanted } }
 
-    /// Negotiates with the kernel. Called by libfuse on a worker, before all other requests.
+    /// Negotiates with the kernel. Called by libfuse before all other requests.
     func connect(_ info: inout fuse_conn_info) {
         var connection = Connection(info)
         fileSystem.initialize(&connection)
@@ -192,7 +196,7 @@ public final class Session: Sendable {
         while fuse_session_exited(pointer) == 0 {
             let size = fuse_session_receive_buf(pointer, &buffer)
             if size > 0 {
-                if isGreeting(buffer) { greet(&buffer) } else { fuse_session_process_buf(pointer, &buffer) }
+                fuse_session_process_buf(pointer, &buffer)
             } else if size == 0 {
                 break
             } else if size != -EINTR, size != -EAGAIN {

@@ -13,13 +13,13 @@ public final class DeferredRequest: Sendable {
     private let session: Session
 
     init(
-        _ pointer: OpaquePointer?, context: RequestContext, session: Session, locks: HeldLocks,
+        _ pointer: OpaquePointer?, context: RequestContext, session: Session, lock: Inode?,
         onInterrupt: (@Sendable () -> Void)?
     ) {
         self.context = context
         self.session = session
         ticket = pointer.map {
-            session.pending.add($0, session: session, locks: locks, onInterrupt: onInterrupt)
+            session.pending.add($0, session: session, lock: lock, onInterrupt: onInterrupt)
         }
     }
 

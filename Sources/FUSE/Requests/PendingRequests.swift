@@ -16,7 +16,7 @@ final class PendingRequests: Sendable {
 
     private struct Entry {
         let number: UInt64
-        let locks: HeldLocks
+        let lock: Inode?
         let since: ContinuousClock.Instant
         let onInterrupt: (@Sendable () -> Void)?
         var isBeingAdded = true
@@ -33,14 +33,13 @@ final class PendingRequests: Sendable {
 
         mutating func insert(_ entry: Entry, at address: UInt) {
             entries[address] = entry
-            entry.locks.forEach { holders[$0, default: 0] += 1 }
+            if let lock = entry.lock { holders[lock, default: 0] += 1 }
         }
 
         mutating func remove(at address: UInt) -> Entry? {
             guard let entry = entries.removeValue(forKey: address) else { return nil }
-            entry.locks.forEach { inode in
-                guard let count = holders[inode] else { return }
-                holders[inode] = count > 1 ? count - 1 : nil
+            if let lock = entry.lock, let count = holders[lock] {
+                holders[lock] = count > 1 ? count - 1 : nil
             }
             return entry
         }
@@ -50,12 +49,12 @@ final class PendingRequests: Sendable {
 
     /// Registers the request and asks libfuse for its interrupt. One that came before is handled here.
     func add(
-        _ request: OpaquePointer, session: Session, locks: HeldLocks, onInterrupt: (@Sendable () -> Void)?
+        _ request: OpaquePointer, session: Session, lock: Inode?, onInterrupt: (@Sendable () -> Void)?
     ) -> Ticket {
         let address = UInt(bitPattern: request)
         let ticket = state.withLock { state in
             state.count += 1
-            let entry = Entry(number: state.count, locks: locks, since: .now, onInterrupt: onInterrupt)
+            let entry = Entry(number: state.count, lock: lock, since: .now, onInterrupt: onInterrupt)
             state.insert(entry, at: address)
             return Ticket(address: address, number: state.count)
         }
@@ -84,7 +83,7 @@ final class PendingRequests: Sendable {
             return state.remove(at: ticket.address)
         }
         guard let entry, let request = OpaquePointer(bitPattern: ticket.address) else { return false }
-        defer { released(entry.locks) }
+        defer { released(entry.lock) }
         return reply.send(to: request)
     }
 
@@ -119,7 +118,7 @@ final class PendingRequests: Sendable {
         }
         guard let entry else { return }
         Reply.error(.interrupted).send(to: request)
-        released(entry.locks)
+        released(entry.lock)
         entry.onInterrupt?()
     }
 
@@ -130,7 +129,7 @@ final class PendingRequests: Sendable {
         state.withLock { state in
             guard state.holders[inode] != nil else { return false }
             let latest = ContinuousClock.now - time
-            return state.entries.values.contains { $0.since <= latest && $0.locks.contains(inode) }
+            return state.entries.values.contains { $0.since <= latest && $0.lock == inode }
         }
     }
 
@@ -139,8 +138,8 @@ final class PendingRequests: Sendable {
         state.withLock { $0.onRelease = body }
     }
 
-    private func released(_ locks: HeldLocks) {
-        guard !locks.isEmpty else { return }
+    private func released(_ lock: Inode?) {
+        guard lock != nil else { return }
         state.withLock { $0.onRelease }?()
     }
 }

@@ -10,12 +10,15 @@ public struct Request: ~Copyable, Sendable {
     private nonisolated(unsafe) var pointer: OpaquePointer?
     /// Keeps libfuse's session, and with it the request, alive.
     private let session: Session
-    private let locks: HeldLocks
+    /// The inode whose lock (i_rwsem) the program behind it holds in the kernel until it has the answer: the folder in which a
+    /// name is looked up, or that is listed; the file that is written. What a folder holds during a change of its names is
+    /// not told: what has to be forgotten after that change has to be forgotten at once.
+    private let lock: Inode?
 
-    init(_ pointer: OpaquePointer, session: Session, locks: HeldLocks) {
+    init(_ pointer: OpaquePointer, session: Session, lock: Inode?) {
         self.pointer = pointer
         self.session = session
-        self.locks = locks
+        self.lock = lock
     }
 
     deinit {
@@ -47,10 +50,10 @@ public struct Request: ~Copyable, Sendable {
     ///   EINTR was answered at once, and if the session ends first. It is called on a thread of the session
     ///   (or on this one, if the interrupt came earlier) and must not block.
     public consuming func deferred(onInterrupt: (@Sendable () -> Void)? = nil) -> DeferredRequest {
-        let (session, locks) = (session, locks)
+        let (session, lock) = (session, lock)
         let context = context
         return DeferredRequest(
-            take(), context: context, session: session, locks: locks, onInterrupt: onInterrupt)
+            take(), context: context, session: session, lock: lock, onInterrupt: onInterrupt)
     }
 
     private mutating func take() -> OpaquePointer? {

@@ -10,11 +10,11 @@ enum Operations {
     }
 
     private static func handle(
-        _ request: OpaquePointer?, holding locks: HeldLocks = .none,
+        _ request: OpaquePointer?, holding lock: Inode? = nil,
         _ body: (consuming Request, any FileSystem, Session) -> Void
     ) {
         guard let request, let session = session(of: request) else { return }
-        body(Request(request, session: session, locks: locks), session.fileSystem, session)
+        body(Request(request, session: session, lock: lock), session.fileSystem, session)
     }
 
     private static func name(_ name: UnsafePointer<CChar>?) -> FileName {
@@ -27,10 +27,6 @@ enum Operations {
 
     private static func flags(_ info: UnsafeMutablePointer<fuse_file_info>?) -> OpenFlags {
         OpenFlags(rawValue: info?.pointee.flags ?? 0)
-    }
-
-    private static func lock(_ inode: fuse_ino_t, _ other: fuse_ino_t? = nil) -> HeldLocks {
-        HeldLocks(Inode(rawValue: inode), other.map { Inode(rawValue: $0) })
     }
 
     private static func permissions(_ mode: mode_t) -> UInt16 {
@@ -69,7 +65,7 @@ enum Operations {
             }
         }
         table.setattr = { request, inode, attributes, valid, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 let changes =
                     attributes.map { AttributeChanges($0.pointee, valid: valid) } ?? AttributeChanges()
                 system.setAttributes(
@@ -91,7 +87,7 @@ enum Operations {
 
     private static func addNames(_ table: inout fuse_lowlevel_ops) {
         table.lookup = { request, parent, name in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: parent)) { request, system, _ in
                 system.lookup(request, parent: Inode(rawValue: parent), name: Operations.name(name))
             }
         }
@@ -110,7 +106,7 @@ enum Operations {
             }
         }
         table.mknod = { request, parent, name, mode, device in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.makeNode(
                     request, parent: Inode(rawValue: parent), name: Operations.name(name),
                     kind: FileKind(mode: mode),
@@ -118,31 +114,31 @@ enum Operations {
             }
         }
         table.mkdir = { request, parent, name, mode in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.makeDirectory(
                     request, parent: Inode(rawValue: parent), name: Operations.name(name),
                     permissions: Operations.permissions(mode))
             }
         }
         table.unlink = { request, parent, name in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.unlink(request, parent: Inode(rawValue: parent), name: Operations.name(name))
             }
         }
         table.rmdir = { request, parent, name in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.removeDirectory(request, parent: Inode(rawValue: parent), name: Operations.name(name))
             }
         }
         table.symlink = { request, target, parent, name in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.symbolicLink(
                     request, target: Operations.name(target).bytes, parent: Inode(rawValue: parent),
                     name: Operations.name(name))
             }
         }
         table.rename = { request, parent, name, newParent, newName, flags in
-            Operations.handle(request, holding: Operations.lock(parent, newParent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.rename(
                     request, parent: Inode(rawValue: parent), name: Operations.name(name),
                     newParent: Inode(rawValue: newParent), newName: Operations.name(newName),
@@ -150,7 +146,7 @@ enum Operations {
             }
         }
         table.link = { request, inode, newParent, newName in
-            Operations.handle(request, holding: Operations.lock(newParent, inode)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.link(
                     request, inode: Inode(rawValue: inode), newParent: Inode(rawValue: newParent),
                     newName: Operations.name(newName))
@@ -160,7 +156,7 @@ enum Operations {
 
     private static func addFiles(_ table: inout fuse_lowlevel_ops) {
         table.create = { request, parent, name, mode, info in
-            Operations.handle(request, holding: Operations.lock(parent)) { request, system, _ in
+            Operations.handle(request) { request, system, _ in
                 system.create(
                     request, parent: Inode(rawValue: parent), name: Operations.name(name),
                     permissions: Operations.permissions(mode), flags: Operations.flags(info))
@@ -179,7 +175,7 @@ enum Operations {
             }
         }
         table.write = { request, inode, data, count, offset, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.write(
                     request, inode: Inode(rawValue: inode), file: Operations.file(info),
                     data: UnsafeRawBufferPointer(start: data, count: count), offset: Int64(offset))
@@ -196,7 +192,7 @@ enum Operations {
             }
         }
         table.fsync = { request, inode, dataOnly, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.sync(
                     request, inode: Inode(rawValue: inode), file: Operations.file(info),
                     dataOnly: dataOnly != 0)
@@ -219,14 +215,14 @@ enum Operations {
             }
         }
         table.readdir = { request, inode, count, offset, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.readDirectory(
                     request, inode: Inode(rawValue: inode), file: Operations.file(info),
                     offset: Int64(offset), count: count)
             }
         }
         table.readdirplus = { request, inode, count, offset, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.readDirectoryPlus(
                     request, inode: Inode(rawValue: inode), file: Operations.file(info),
                     offset: Int64(offset), count: count)
@@ -238,7 +234,7 @@ enum Operations {
             }
         }
         table.fsyncdir = { request, inode, dataOnly, info in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.syncDirectory(
                     request, inode: Inode(rawValue: inode), file: Operations.file(info),
                     dataOnly: dataOnly != 0)
@@ -254,7 +250,7 @@ enum Operations {
             }
         }
         table.setxattr = { request, inode, name, value, count, flags in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.setExtendedAttribute(
                     request, inode: Inode(rawValue: inode), name: Operations.name(name),
                     value: [UInt8](UnsafeRawBufferPointer(start: value, count: count)),
@@ -267,7 +263,7 @@ enum Operations {
             }
         }
         table.removexattr = { request, inode, name in
-            Operations.handle(request, holding: Operations.lock(inode)) { request, system, _ in
+            Operations.handle(request, holding: Inode(rawValue: inode)) { request, system, _ in
                 system.removeExtendedAttribute(
                     request, inode: Inode(rawValue: inode), name: Operations.name(name))
             }

@@ -10,7 +10,7 @@ extension Session {
     /// needs that lock waits for the answer, and cannot be interrupted: see ``FileSystem``.
     ///
     /// - Parameters:
-    ///   - inode: a folder in which a name is looked up or changed, or that is listed; a file that is written.
+    ///   - inode: a folder in which a name is looked up, or that is listed; a file that is written.
     ///   - time: how long the program has been waiting at least.
     public func isLocked(_ inode: Inode, for time: Duration = .zero) -> Bool {
         pending.holdsLock(of: inode, for: time)

@@ -386,6 +386,12 @@ extension OneGateFileSystem {
             return
         }
         let scratch: Reply? = state.withLock { state in
+            // What an open writes to an attribute goes there, also when the name is a scratch file's by now.
+            if let file, case .writing(let writing)? = state.handles[file.handle],
+                case .attribute = writing.target
+            {
+                return nil
+            }
             guard let node = state.inodes[inode], case .scratch(var bytes)? = state.overlays[inode]?.content
             else {
                 return nil

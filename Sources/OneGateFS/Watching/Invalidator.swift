@@ -35,11 +35,14 @@ final class Invalidator: Sendable {
     ///
     /// - Parameters:
     ///   - inodes: whose locks it takes: of a name that is dropped, the folder's.
+    ///   - followsAll: whether everything before it has to be done first, what was put off too.
     ///   - body: does it.
-    func perform(locking inodes: [Inode] = [], _ body: @escaping @Sendable (Session) -> Void) {
+    func perform(
+        locking inodes: [Inode] = [], followsAll: Bool = false, _ body: @escaping @Sendable (Session) -> Void
+    ) {
         let isWanted = state.withLock { state in
             guard state.session != nil else { return false }
-            state.jobs.append(Job(inodes: { inodes }, run: body))
+            state.jobs.append(Job(inodes: { inodes }, followsAll: followsAll, run: body))
             return true
         }
         if isWanted { wakeUp.signal() }

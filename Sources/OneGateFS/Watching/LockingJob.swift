@@ -8,10 +8,16 @@ struct LockingJob<Context>: Sendable {
     /// Whose locks it takes.
     let inodes: @Sendable () -> [Inode]
     let run: @Sendable (Context) -> Void
+    /// Whether everything before it has to be done first, what was put off too.
+    let followsAll: Bool
     /// Since when it is put off, only because of requests that are young.
     private(set) var waitingSince: ContinuousClock.Instant?
 
-    init(inodes: @escaping @Sendable () -> [Inode], run: @escaping @Sendable (Context) -> Void) {
+    init(
+        inodes: @escaping @Sendable () -> [Inode], followsAll: Bool = false,
+        run: @escaping @Sendable (Context) -> Void
+    ) {
+        self.followsAll = followsAll
         self.inodes = inodes
         self.run = run
     }
@@ -52,6 +58,7 @@ struct LockingJob<Context>: Sendable {
 
         /// Whether a job can be done now; otherwise it is put off.
         private mutating func admits(_ job: inout LockingJob) -> Bool {
+            if job.followsAll, !awaited.isEmpty { return false }
             let inodes = job.inodes()
             if let inode = inodes.first(where: { awaited.contains($0) || isLocked($0, LockingJob.longWait) })
             {

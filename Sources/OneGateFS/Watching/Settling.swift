@@ -1,12 +1,12 @@
 import Synchronization
 
 extension Invalidator {
-    /// Waits until the kernel was told what it has to forget by now, but not for longer than `limit`; nor for what is put off
-    /// because a program holds a lock until we answer it.
+    /// Waits until the kernel was told what it has to forget by now, but not for longer than `limit`: a program may hold a
+    /// lock until we answer it.
     func settle(for limit: Duration) async {
         await withCheckedContinuation { continuation in
             let waiter = Waiter(continuation)
-            perform { _ in waiter.end() }
+            perform(followsAll: true) { _ in waiter.end() }
             Task {
                 try? await Task.sleep(for: limit)
                 waiter.end()

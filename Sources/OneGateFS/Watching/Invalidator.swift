@@ -51,9 +51,8 @@ final class Invalidator: Sendable {
     /// Has something done and waits until it is. Not from a thread that answers requests.
     func performAndWait(locking inodes: [Inode] = [], _ body: @escaping @Sendable (Session) -> Void) {
         let end = DispatchSemaphore(value: 0)
-        // It may be dropped without having been done.
-        let signal = AtEnd { end.signal() }
-        perform(locking: inodes) { session in
+        // It may be dropped without having been done. Nobody but the job may keep this, or it would never be told.
+        perform(locking: inodes) { [signal = AtEnd { end.signal() }] session in
             withExtendedLifetime(signal) { body(session) }
             end.signal()
         }

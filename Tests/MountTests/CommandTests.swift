@@ -106,6 +106,20 @@ struct CommandTests {
         #expect(outcome == Child.Outcome(status: 0, output: "RUNNING\n", errors: ""))
     }
 
+    @Test("who reads what it prints to the end waits for no more than the start")
+    func backgroundInPipe() throws {
+        let bench = try Bench()
+        defer { bench.end() }
+        let outcome = try bench.shell(
+            """
+            for run in 1 2 3 4 5
+            do
+                "$ONEGATEFS" -o env_file=one_env onegate "mount point" 2>&1 | timeout 10 cat && umount "mount point" || exit
+            done
+            """)
+        #expect(outcome == Child.Outcome(status: 0, output: "", errors: ""))
+    }
+
     @Test("fusermount3 -u ends it", .needs("fusermount3"))
     func fusermount() throws {
         let gate = try MountedGate()

@@ -33,12 +33,7 @@ public final class StartupReport: Sendable {
         defer { close(writer) }
         setsid()
         _ = chdir("/")
-        if case .success(let null) = SystemCalls.open("/dev/null", O_RDWR) {
-            for descriptor in STDIN_FILENO...STDERR_FILENO where descriptor != null {
-                _ = SystemCalls.replace(descriptor, with: null, closeOnExec: false)
-            }
-            if null > STDERR_FILENO { close(null) }
-        }
+        SystemCalls.silenceStandardStreams()
         if case .failure = SystemCalls.write(writer, [Self.readyByte]) { return false }
         return true
     }

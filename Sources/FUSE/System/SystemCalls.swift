@@ -129,6 +129,15 @@ enum SystemCalls {
         check { cfuse_replace(descriptor, target, closeOnExec ? O_CLOEXEC : 0) }.map { _ in }
     }
 
+    /// Makes the standard streams /dev/null.
+    static func silenceStandardStreams() {
+        guard case .success(let null) = open("/dev/null", O_RDWR) else { return }
+        for descriptor in STDIN_FILENO...STDERR_FILENO where descriptor != null {
+            _ = replace(descriptor, with: null, closeOnExec: false)
+        }
+        if null > STDERR_FILENO { close(null) }
+    }
+
     /// Another number of the same file.
     static func duplicate(_ descriptor: CInt) -> Result<CInt, Errno> {
         check { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }

@@ -61,7 +61,11 @@ extension SystemThread {
     /// The number of the calling thread, as requests made by it have it in their context: gettid(2).
     public static var currentID: Int32 { cfuse_thread_id() }
 
-    /// Gives the calling thread a table of descriptors of its own, with none but 0, 1 and 2 of the process's; what it opens
-    /// from then on is its alone. Of no effect before Linux 5.9. See close_range(2).
-    public static func leaveDescriptors() { _ = cfuse_leave_descriptors() }
+    /// Gives the calling thread a table of descriptors of its own, with /dev/null as 0, 1 and 2 and nothing of the
+    /// process's; what it opens from then on is its alone. Of no effect before Linux 5.9. See close_range(2).
+    public static func leaveDescriptors() {
+        guard cfuse_leave_descriptors() == 0 else { return }
+        // Who reads what the process prints would otherwise wait until this thread ends.
+        SystemCalls.silenceStandardStreams()
+    }
 }

@@ -25,6 +25,7 @@ static void init(void *data, struct fuse_conn_info *connection) {
     (void)data;
     connection->want &= ~(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ | FUSE_CAP_SPLICE_READ |
                           FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+    connection->max_background = 1024;
 }
 
 static struct stat attributes(fuse_ino_t inode) {

@@ -155,91 +155,63 @@ final class Transport: Sendable {
             return .failure(.other(.cancelled, "the client has been shut down"))
         }
         defer { endExchange() }
-        let task = Task(executorPreference: executor) {
-            await self.exchange(request, settings, onNewConnection: onNewConnection)
-        }
-        let lateness = Lateness()
-        let left = Transport.amount(ContinuousClock.now.duration(to: deadline))
-        let timer = group.any().scheduleTask(in: left) {
-            lateness.isLate.store(true, ordering: .relaxed)
-            task.cancel()
-        }
-        let outcome = await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
-        }
-        timer.cancel()
-        guard case .failure(.other(.cancelled, _)) = outcome, lateness.isLate.load(ordering: .relaxed) else {
-            return outcome
-        }
-        return .failure(.other(.timedOut, "no answer within \(configuration.timeout)"))
-    }
-
-    /// Whether an exchange took too long.
-    private final class Lateness: Sendable {
-        let isLate = Atomic(false)
-    }
-
-    private func exchange(
-        _ request: Request, _ settings: Settings, onNewConnection: Bool
-    ) async -> Result<Answer, Failure> {
-        var answered: Int?
+        let collector = AnswerCollector(limit: configuration.maximumBody)
         do {
-            let endpoint = try Endpoint(parsing: settings.endpoint)
-            let keepsConnection = request.isRepeatable && !onNewConnection
-            let proxy = configuration.proxies.proxy(for: endpoint)
-            let route = Route(
-                proxy: proxy, isTunnel: proxy != nil && endpoint.isSecure, keepsConnections: keepsConnection)
-            let client = try client(route)
-            var message: HTTPClientRequest
-            if let proxy, !endpoint.isSecure {
-                message = HTTPClientRequest(url: proxy.url + endpoint.path + request.path)
-                message.headers.add(name: "Host", value: endpoint.authority)
-                if let user = proxy.user {
-                    let credentials = HTTPClient.Authorization.basic(
-                        username: user, password: proxy.password ?? "")
-                    message.headers.add(name: "Proxy-Authorization", value: credentials.headerValue)
-                }
-            } else {
-                message = HTTPClientRequest(url: settings.endpoint + request.path)
+            let (message, route) = try message(request, settings, onNewConnection: onNewConnection)
+            let task = try client(route).execute(
+                request: message, delegate: collector, eventLoop: .delegate(on: group.any()),
+                deadline: .now() + Transport.amount(ContinuousClock.now.duration(to: deadline)))
+            let answer = try await withTaskCancellationHandler {
+                try await task.get()
+            } onCancel: {
+                task.cancel()
             }
-            message.method = request.method
-            message.headers.add(name: "X-ONEGATE-TOKEN", value: settings.token.headerValue)
-            message.headers.add(name: "X-ONEGATE-VMID", value: String(settings.vmID))
-            message.headers.add(name: "User-Agent", value: "onegatefs")
-            message.headers.add(name: "Accept", value: "*/*")
-            if !keepsConnection { message.headers.add(name: "Connection", value: "close") }
-            if let contentType = request.contentType {
-                message.headers.add(name: "Content-Type", value: contentType)
-                message.body = .bytes(ByteBuffer(bytes: request.body))
-            }
-            let response = try await client.execute(message, deadline: .distantFuture)
-            let status = Int(response.status.code)
-            answered = status
-            let body = try await read(response.body, isSuccess: (200...299).contains(status))
-            // A cancelled task may have been given the beginning of a body as if it were the whole.
-            guard !Task.isCancelled else { return .failure(.other(.cancelled, "cancelled")) }
-            return .success(Answer(status: status, body: body))
+            return .success(answer)
+        } catch let cut as AnswerCollector.Cut {
+            return .success(cut.answer)
         } catch let failure as Failure {
             return .failure(failure)
         } catch {
             if Task.isCancelled { return .failure(.other(.cancelled, "cancelled")) }
-            return .failure(Transport.failure(for: error, afterStatus: answered))
+            if ContinuousClock.now >= deadline {
+                return .failure(.other(.timedOut, "no answer within \(configuration.timeout)"))
+            }
+            return .failure(Transport.failure(for: error, afterStatus: collector.status))
         }
     }
 
-    private func read(_ body: HTTPClientResponse.Body, isSuccess: Bool) async throws -> [UInt8] {
-        let limit = isSuccess ? configuration.maximumBody : 1 << 18
-        var content: [UInt8] = []
-        for try await piece in body {
-            if content.count + piece.readableBytes > limit {
-                guard isSuccess else { break }
-                throw Failure.other(.unexpected, "the answer is larger than \(limit) bytes")
+    /// A request with what the settings add to it, and how it has to be sent.
+    private func message(
+        _ request: Request, _ settings: Settings, onNewConnection: Bool
+    ) throws -> (HTTPClient.Request, Route) {
+        let endpoint = try Endpoint(parsing: settings.endpoint)
+        let keepsConnection = request.isRepeatable && !onNewConnection
+        let proxy = configuration.proxies.proxy(for: endpoint)
+        let route = Route(
+            proxy: proxy, isTunnel: proxy != nil && endpoint.isSecure, keepsConnections: keepsConnection)
+        var url = settings.endpoint + request.path
+        var headers = HTTPHeaders()
+        if let proxy, !endpoint.isSecure {
+            url = proxy.url + endpoint.path + request.path
+            headers.add(name: "Host", value: endpoint.authority)
+            if let user = proxy.user {
+                let credentials = HTTPClient.Authorization.basic(
+                    username: user, password: proxy.password ?? "")
+                headers.add(name: "Proxy-Authorization", value: credentials.headerValue)
             }
-            content += piece.readableBytesView
         }
-        return content
+        headers.add(name: "X-ONEGATE-TOKEN", value: settings.token.headerValue)
+        headers.add(name: "X-ONEGATE-VMID", value: String(settings.vmID))
+        headers.add(name: "User-Agent", value: "onegatefs")
+        headers.add(name: "Accept", value: "*/*")
+        if !keepsConnection { headers.add(name: "Connection", value: "close") }
+        var body: HTTPClient.Body?
+        if let contentType = request.contentType {
+            headers.add(name: "Content-Type", value: contentType)
+            body = .byteBuffer(ByteBuffer(bytes: request.body))
+        }
+        let message = try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
+        return (message, route)
     }
 
     private func client(_ route: Route) throws(Failure) -> HTTPClient {
@@ -260,6 +232,8 @@ final class Transport: Sendable {
             timeout: .init(connect: Transport.amount(configuration.timeout)),
             decompression: .disabled)
         settings.httpVersion = .http1Only
+        // Nobody follows requests from one process to another here.
+        settings.tracing.tracer = nil
         // Servers close idle connections after 20 s (Puma); ours are gone before that.
         settings.connectionPool.idleTimeout = .seconds(15)
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(1, configuration.connections)

@@ -6,11 +6,11 @@ enum Handle {
     case reading(Reading)
     /// The names that a folder had when it was opened.
     case listing(Listing)
-    /// Changes through this open.
-    case writing(Writing)
+    /// Changes through this open. Apart, because it is large and the others are opened far more often.
+    indirect case writing(Writing)
 
     struct Reading {
-        let inode: Inode
+        let node: Node
         var file: File
         /// Keeps a text that was made on demand while it is read.
         var text: DeferredText.Text?

@@ -45,6 +45,12 @@ struct HandleTable {
         }
     }
 
+    /// Whether something is changed through an open.
+    func isWriting(_ number: UInt64) -> Bool {
+        guard let index = index(number), case .writing? = slots[index].handle else { return false }
+        return true
+    }
+
     private func index(_ number: UInt64) -> Int? {
         let index = Int(number & 0xFFFF_FFFF) - 1
         guard slots.indices.contains(index), slots[index].generation == UInt32(number >> 32),

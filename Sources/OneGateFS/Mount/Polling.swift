@@ -49,7 +49,11 @@ extension OneGateFileSystem {
     func wakePollers(of inode: Inode) {
         let handles: [PollHandle] = state.withLock { state in
             state.handles.all.compactMap { handle in
-                if case .reading(let reading) = handle, reading.inode == inode { reading.poll } else { nil }
+                if case .reading(let reading) = handle, reading.node.inode == inode {
+                    reading.poll
+                } else {
+                    nil
+                }
             }
         }
         wake(handles)

@@ -164,7 +164,7 @@ extension OneGateFileSystem {
         reply.handle = state.handles.add(
             .reading(
                 Handle.Reading(
-                    inode: node.inode, file: file, text: text, cached: cached,
+                    node: node, file: file, text: text, cached: cached,
                     live: isAbout ? liveLog(node) : nil)))
         return .reply(.open(reply), handle: reply.handle)
     }
@@ -228,7 +228,7 @@ extension OneGateFileSystem {
         guard let handle = state.handles.remove(number) else { return }
         switch handle {
         case .reading(let reading):
-            if reading.cached, let node = state.inodes[reading.inode] { node.cachedOpens -= 1 }
+            if reading.cached { reading.node.cachedOpens -= 1 }
         case .writing(let writing):
             if let node = state.inodes[writing.inode] { node.writers = max(0, node.writers - 1) }
             if case .created(let owner)? = state.overlays[writing.inode]?.content, owner == number {

@@ -40,12 +40,12 @@ final class Invalidator: Sendable {
     func perform(
         locking inodes: [Inode] = [], followsAll: Bool = false, _ body: @escaping @Sendable (Session) -> Void
     ) {
-        let isWanted = state.withLock { state in
+        let isFirst = state.withLock { state in
             guard state.session != nil else { return false }
             state.jobs.append(Job(inodes: { inodes }, followsAll: followsAll, run: body))
-            return true
+            return state.jobs.count == 1
         }
-        if isWanted { wakeUp.signal() }
+        if isFirst { wakeUp.signal() }
     }
 
     /// Has something done and waits until it is. Not from a thread that answers requests.

@@ -87,12 +87,14 @@ final class Notifier: Sendable {
     }
 
     private func append(_ change: (inout State) -> Void) {
-        let isWanted = state.withLock { state in
+        let hasToWake = state.withLock { state in
             guard state.session != nil else { return false }
+            let (jobs, events) = (state.jobs.count, state.events.count)
             change(&state)
-            return true
+            // Whoever put the first one there woke it up; for more events it knows when to look.
+            return state.jobs.count > jobs ? jobs == 0 : state.events.count > events && jobs + events == 0
         }
-        if isWanted { wakeUp.signal() }
+        if hasToWake { wakeUp.signal() }
     }
 
     /// A program has released a lock.

@@ -11,7 +11,7 @@ struct PendingStore: Sendable {
 extension OneGateFileSystem {
     /// What the last close of a handle has to store, if anything.
     func storeAtRelease(_ number: UInt64, _ state: inout MountState) -> PendingStore? {
-        guard case .writing(var writing)? = state.handles[number],
+        guard state.handles.isWriting(number), case .writing(var writing)? = state.handles[number],
             case .attribute(let place) = writing.target,
             let node = state.inodes[writing.inode]
         else { return nil }

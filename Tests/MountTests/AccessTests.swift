@@ -27,6 +27,22 @@ struct AccessTests {
 
     private static let denied = "Permission denied\n"
 
+    @Test("a user's mount whose daemon says nothing any more is removed by the user's next start")
+    func hanging() throws {
+        try check(
+            """
+            mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null
+            $AS "$ONEGATEFS" -f -o env_file=$FOLDER/one_env $FOLDER/m 2>/dev/null &
+            old=$!
+            until $AS cat $FOLDER/m/vm/8/STATE 2>/dev/null; do sleep 0.05; done
+            kill -STOP $old
+            attempt $AS "$ONEGATEFS" -o env_file=$FOLDER/one_env $FOLDER/m
+            attempt $AS cat $FOLDER/m/vm/8/STATE; grep -c $FOLDER/m /proc/self/mounts
+            kill -KILL $old
+            until umount $FOLDER/m 2>/dev/null; do sleep 0.05; done
+            """, "RUNNING\nyes\nyes\n1\n")
+    }
+
     @Test("without allow_other only the user who mounted may enter")
     func alone() throws {
         try check(

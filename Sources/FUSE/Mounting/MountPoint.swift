@@ -82,13 +82,19 @@ public struct MountPoint: Hashable, Sendable {
     /// Removes a mount whose daemon was killed and cannot end: one of its threads told the kernel to forget a name, and
     /// waits for a lock of somebody who waits for the daemon. Such a mount gives no error, it hangs.
     ///
-    /// A daemon that lives answers statfs at once. Needs CAP_SYS_ADMIN; without it nothing is done.
+    /// A daemon that lives answers statfs at once. Without CAP_SYS_ADMIN only the connection is ended, which the user who
+    /// mounted may, if fusectl is mounted where it belongs.
     private static func removeHanging(_ path: String, _ subtype: String) {
-        guard let absolute = resolveParent(of: path),
-            MountTable.current.mount(at: absolute)?.type == "fuse.\(subtype)",
-            !answers(absolute, withinMilliseconds: 5000)
+        guard let absolute = resolveParent(of: path), let mount = MountTable.current.mount(at: absolute),
+            mount.type == "fuse.\(subtype)", !answers(absolute, withinMilliseconds: 5000)
         else { return }
-        _ = SystemCalls.detach(absolute, aborting: true)
+        guard case .failure(.notPermitted) = SystemCalls.detach(absolute, aborting: true),
+            let number = mount.connection
+        else { return }
+        _ = SystemCalls.open("/sys/fs/fuse/connections/\(number)/abort", O_WRONLY).map { descriptor in
+            defer { close(descriptor) }
+            return SystemCalls.write(descriptor, Array("1".utf8))
+        }
     }
 
     /// Whether a file system says anything, be it an error, before the time is over.

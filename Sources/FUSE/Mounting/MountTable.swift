@@ -11,6 +11,9 @@ struct MountTable: Sendable {
         let type: String
 
         var isFUSE: Bool { type == "fuse" || type == "fuseblk" || type.hasPrefix("fuse.") }
+
+        /// The number of a FUSE mount's connection, as fusectl has it: its device, whose major number is 0.
+        var connection: Substring? { device.hasPrefix("0:") ? device.dropFirst(2) : nil }
     }
 
     let mounts: [Mount]
@@ -45,7 +48,7 @@ struct MountTable: Sendable {
         guard let number = line?.dropFirst(key.count).split(whereSeparator: \.isWhitespace).first else {
             return nil
         }
-        return mounts.last { $0.device == "0:\(number)" && $0.isFUSE }
+        return mounts.last { $0.connection == number && $0.isFUSE }
     }
 
     /// Blanks and backslashes are written as `\040`, three octal digits.

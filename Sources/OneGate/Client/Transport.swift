@@ -243,10 +243,13 @@ final class Transport: Sendable {
             settings.proxy = .server(
                 host: proxy.host, port: proxy.port,
                 authorization: proxy.user.map { .basic(username: $0, password: proxy.password ?? "") })
-        } else if route.proxy != nil {
-            // The library would ask for a tunnel here too, which proxies grant for https only.
-            settings.http1_1ConnectionDebugInitializer = { channel in
-                channel.eventLoop.makeCompletedFuture { try AbsoluteFormHandler.add(to: channel) }
+        }
+        // The library would ask for a tunnel here too, which proxies grant for https only.
+        let wantsWholeURL = route.proxy != nil && !route.isTunnel
+        settings.http1_1ConnectionDebugInitializer = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try FlushHandler.add(to: channel)
+                if wantsWholeURL { try AbsoluteFormHandler.add(to: channel) }
             }
         }
         return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -78,6 +79,15 @@ static inline int cfuse_set_clock_witness(int timer) {
 static inline int cfuse_leave_descriptors(void) {
     const unsigned int unshare = 2;
     return (int)syscall(436 /* SYS_close_range */, 3U, ~0U, unshare);
+}
+
+/* M_MMAP_THRESHOLD of mallopt(3): Swift's module of the C library leaves <malloc.h> out, and musl has it not. */
+static inline void cfuse_return_blocks_from(int size) {
+#ifdef M_MMAP_THRESHOLD
+    mallopt(M_MMAP_THRESHOLD, size);
+#else
+    (void)size;
+#endif
 }
 
 /* gettid(2): a GNU extension that Swift's module of the C library leaves out. */

@@ -28,6 +28,7 @@ struct OneGateFSCommand: ParsableCommand {
 
     func run() throws {
         Privileges.hideMemory()
+        Heap.returnLargeBlocks()
         if options.check { return try check() }
         let signals: Set<Signal> = [.hangUp, .interrupt, .terminate, .user1, .user2]
         Signals.block(signals)

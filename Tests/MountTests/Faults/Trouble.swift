@@ -7,7 +7,10 @@ enum Trouble: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case down, disconnected, slow, slowAnswers, hanging, hangingWithEffect, closing, closingWithEffect,
         resetting
     case cutting, failing, failingWithEffect, badGateway, junk, wrongTypes, empty, redirecting, endless, huge
-    case unauthorized, otherToken, oneFlowDown
+    case unauthorized, otherToken, oneFlowDown, nameless
+
+    /// Those that can be made on this machine.
+    static var possible: [Trouble] { allCases.filter { $0 != .nameless || NameService.isAvailable } }
 
     var testDescription: String { rawValue }
 
@@ -15,10 +18,12 @@ enum Trouble: String, CaseIterable, Sendable, CustomTestStringConvertible {
     ///
     /// - Parameters:
     ///   - timeout: the longest that a request may take.
+    ///   - names: what the server's name is looked up by.
     ///   - elsewhere: the address of another server, to which nothing may be sent.
     ///   - renew: writes the mounts' env files again.
     func begin(
-        _ simulator: Simulator, timeout: Double, elsewhere: String, renew: @escaping () -> Void,
+        _ simulator: Simulator, timeout: Double, names: NameService?, elsewhere: String,
+        renew: @escaping () -> Void,
         using random: inout PropertyTests.Generator
     ) -> () -> Void {
         func fault(_ fault: Fault, takesEffect: Bool = false, method: String? = nil) -> () -> Void {
@@ -65,6 +70,10 @@ enum Trouble: String, CaseIterable, Sendable, CustomTestStringConvertible {
             cloud.setToken(vm: 8, "another-token-\(part)")
             cloud.setToken(vm: 9, "another-token-of-9-\(part)")
             return renew
+        case .nameless:
+            names?.fail()
+            simulator.closeConnections()
+            return { names?.recover() }
         case .oneFlowDown:
             cloud.isOneFlowDown = true
             return { cloud.isOneFlowDown = false }

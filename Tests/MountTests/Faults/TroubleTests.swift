@@ -27,7 +27,7 @@ struct TroubleTests {
 
     @Test(
         "each alone: no lie, no lost write, no repeated action, no hanging call, no crash",
-        arguments: Trouble.allCases)
+        arguments: Trouble.possible)
     func alone(trouble: Trouble) throws {
         let run = try TroubledRun()
         defer { run.end() }
@@ -40,12 +40,12 @@ struct TroubleTests {
     func random() throws {
         let run = try TroubledRun()
         defer { run.end() }
-        run.suffer(Trouble.allCases, for: .seconds(Double(Self.seconds) / 2), seed: Self.seed)
+        run.suffer(Trouble.possible, for: .seconds(Double(Self.seconds) / 2), seed: Self.seed)
         run.settle()
         let before = run.mounts.map(\.resources)
-        run.suffer(Trouble.allCases, for: .seconds(Self.seconds), seed: Self.seed &+ 1)
+        run.suffer(Trouble.possible, for: .seconds(Self.seconds), seed: Self.seed &+ 1)
         run.settle()
-        func isTooMuch(_ after: Int, _ before: Int) -> Bool { after > before * 3 / 2 + 64 }
+        func isTooMuch(_ after: Int, _ before: Int) -> Bool { after > before * 3 / 2 + 16 }
         // Answers that were given up may still be on their way.
         eventually("memory is given back") {
             !zip(run.mounts, before).contains { isTooMuch($0.resources.memory, $1.memory) }
@@ -66,7 +66,7 @@ struct TroubleTests {
     func fullLog() throws {
         let run = try TroubledRun(log: "/dev/full")
         defer { run.end() }
-        run.suffer(Trouble.allCases, for: .seconds(Double(Self.seconds) / 4), seed: Self.seed)
+        run.suffer(Trouble.possible, for: .seconds(Double(Self.seconds) / 4), seed: Self.seed)
         run.settle()
         report(run, "full log disk")
     }

@@ -10,13 +10,15 @@ final class TroubledMount: Sendable {
     let vm: Int
     private let folder: String
     private let simulator: Simulator
+    private let names: NameService?
     private let options: String
     /// Where the log goes.
     private let log: String?
     private let state = Mutex<(daemon: Child?, generation: Int)>((nil, 0))
 
-    init(_ simulator: Simulator, vm: Int, options: [String], log: String? = nil) throws {
+    init(_ simulator: Simulator, vm: Int, options: [String], names: NameService?, log: String? = nil) throws {
         self.log = log
+        self.names = names
         self.simulator = simulator
         self.vm = vm
         folder = try Executables.makeFolder()
@@ -28,8 +30,9 @@ final class TroubledMount: Sendable {
 
     /// Writes the env file as it is now.
     func renew() {
-        try? simulator.environmentFile(vm: vm).write(
-            toFile: folder + "/one_env", atomically: true, encoding: .utf8)
+        var text = simulator.environmentFile(vm: vm)
+        if names != nil { text = text.replacingOccurrences(of: "127.0.0.1", with: NameService.host) }
+        try? text.write(toFile: folder + "/one_env", atomically: true, encoding: .utf8)
     }
 
     /// The number of the daemon, which changes before one ends and after the next began: odd while there is one.
@@ -41,7 +44,7 @@ final class TroubledMount: Sendable {
         let daemon = try Child(
             (log.map { ["bash", "-c", "exec \"$@\" 2> \($0)", "bash"] } ?? [])
                 + [Executables.onegatefs, "-f", "-o", options, "onegate", path], in: folder,
-            limit: .seconds(172_800))
+            environment: names?.environment ?? [:], limit: .seconds(172_800))
         // The kernel answers from no cache for a mount whose daemon is dead.
         var status = statvfs()
         eventually("it is mounted") {

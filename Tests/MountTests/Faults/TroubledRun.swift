@@ -9,8 +9,9 @@ import Testing
 final class TroubledRun: Sendable {
     static let timeout = 1.0
     static let age = Duration.milliseconds(300)
-    /// No call waits for more than a turn, a request and its reading back; the rest is for a busy machine.
-    static let callLimit = Duration.seconds(30)
+    /// No call waits for more than the turns of those before it, a request and its reading back, each for a second at most; the
+    /// rest is for a busy machine.
+    static let callLimit = Duration.seconds(10)
 
     struct Figures: Sendable {
         var calls = 0
@@ -27,6 +28,7 @@ final class TroubledRun: Sendable {
 
     let simulator: Simulator
     let elsewhere: Simulator
+    private let names: NameService?
     let mounts: [TroubledMount]
     private let histories: [History]
     private let figures = Mutex(Figures())
@@ -37,10 +39,11 @@ final class TroubledRun: Sendable {
     init(log: String? = nil) throws {
         simulator = try Simulator(cloud: .panacea())
         elsewhere = try Simulator(cloud: .panacea())
+        names = try NameService()
         let options = ["ttl=0.2", "watch=0.5", "timeout=\(Self.timeout)"]
         mounts = [
-            try TroubledMount(simulator, vm: 8, options: options, log: log),
-            try TroubledMount(simulator, vm: 9, options: options, log: log),
+            try TroubledMount(simulator, vm: 8, options: options, names: names, log: log),
+            try TroubledMount(simulator, vm: 9, options: options, names: names, log: log),
         ]
         histories = (0..<6).map { History(vm: 8 + $0 % 2, name: "TROUBLED_\($0)") }
     }
@@ -89,7 +92,8 @@ final class TroubledRun: Sendable {
             while ContinuousClock.now < deadline, !isOver() {
                 guard let trouble = troubles.randomElement(using: &random) else { return }
                 let end = trouble.begin(
-                    simulator, timeout: Self.timeout, elsewhere: elsewhere.endpoint, renew: renew,
+                    simulator, timeout: Self.timeout, names: names, elsewhere: elsewhere.endpoint,
+                    renew: renew,
                     using: &random)
                 figures.withLock { $0.troubles += 1 }
                 usleep(.random(in: 20_000...400_000, using: &random))
@@ -108,6 +112,7 @@ final class TroubledRun: Sendable {
     /// After all of it, both mounts show what the server has.
     func settle() {
         simulator.clearFaults()
+        names?.recover()
         for history in histories {
             for mount in mounts {
                 eventually("\(history.path) is as the server has it") {

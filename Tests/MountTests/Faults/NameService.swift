@@ -47,7 +47,9 @@ final class NameService: Sendable {
             compiler, "-shared", "-fPIC", "-o", library, folder + "/names.c", "-ldl",
         ])
         guard outcome.succeeded else { throw Child.StartError(description: "\(outcome)") }
-        environment = ["LD_PRELOAD": library, "NAMES_FAIL": failing]
+        // Who runs the tests may have something to load, too.
+        let others = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { [$0] } ?? []
+        environment = ["LD_PRELOAD": (others + [library]).joined(separator: ":"), "NAMES_FAIL": failing]
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -71,6 +71,33 @@ extension MountedTests {
         rmdir(mount.path)
     }
 
+    @Test("exit() frees a thread that waits, to tell the kernel something, for a lock that a program holds")
+    func exitWhileNotifying() async throws {
+        let fileSystem = TestFileSystem()
+        let mount = try TestMount(fileSystem)
+        _ = try Shell.run("ls -l \(mount.path)", in: "/")
+        let readers = try (0..<3).map { _ in try Shell("cat \(mount.path)/stuck", in: "/") }
+        await eventually("no thread takes requests") { fileSystem.state.withLock { $0.stuck } == 3 }
+        // It looks the name up, and has the folder's lock until it is told what that is.
+        let maker = try Shell("touch \(mount.path)/made", in: "/")
+        try await Task.sleep(for: .milliseconds(300))
+        let result = Mutex<Result<Void, Errno>?>(nil)
+        Thread {
+            let told = mount.session.invalidateEntry(parent: .root, name: "note")
+            result.withLock { $0 = told }
+        }.start()
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(result.withLock { $0 == nil }, "it does not wait for the lock")
+        mount.session.exit()
+        try await Task.sleep(for: .milliseconds(300))
+        fileSystem.free()
+        await eventually("run() returns") { mount.hasEnded }
+        await eventually("the kernel was told") { result.withLock { $0 != nil } }
+        #expect(maker.finish().status != 0)
+        _ = readers.map { $0.finish() }
+        rmdir(mount.path)
+    }
+
     @Test("a session that goes away unrun leaves no mount")
     func unrun() async throws {
         let path = try TestMount.makeFolder()

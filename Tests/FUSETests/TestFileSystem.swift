@@ -11,6 +11,7 @@ import Synchronization
 /// - `hang`: a read is never answered
 /// - `alarm`: poll(2)
 /// - `dropped`: a read is deferred and then forgotten about
+/// - `stuck`, which is not listed: a read keeps the thread that it comes on
 final class TestFileSystem: FileSystem {
     static let names: [FileName] = ["note", "denied", "slow", "hang", "alarm", "dropped"]
 
@@ -31,9 +32,14 @@ final class TestFileSystem: FileSystem {
         var isInitialized = false
         var isDestroyed = false
         var answeredLate: Bool?
+        var stuck = 0
     }
 
     let state: Mutex<State>
+    private let whenFreed = DispatchSemaphore(value: 0)
+
+    /// The threads that are stuck go on.
+    func free() { for _ in 0..<state.withLock({ $0.stuck }) { whenFreed.signal() } }
 
     init() {
         var contents: [Inode: [UInt8]] = [:]
@@ -45,6 +51,7 @@ final class TestFileSystem: FileSystem {
 
     static func inode(_ name: FileName) -> Inode? {
         if name == "link" { return Inode(rawValue: 100) }
+        if name == "stuck" { return Inode(rawValue: 101) }
         return names.firstIndex(of: name).map { Inode(rawValue: UInt64($0 + 2)) }
     }
 
@@ -117,7 +124,7 @@ final class TestFileSystem: FileSystem {
         request.answer(
             .open(
                 OpenReply(
-                    handle: handle, directIO: inode == Self.inode("hang") || inode == Self.inode("slow"),
+                    handle: handle, directIO: ["hang", "slow", "stuck"].contains { inode == Self.inode($0) },
                     keepCache: true)))
     }
 
@@ -132,6 +139,11 @@ final class TestFileSystem: FileSystem {
             state.context = context
             state.reads[inode, default: 0] += 1
             return state.contents[inode] ?? []
+        }
+        if inode == Self.inode("stuck") {
+            state.withLock { $0.stuck += 1 }
+            whenFreed.wait()
+            return answer(request, .error(.io))
         }
         switch Self.names[Int(inode.rawValue) - 2] {
         case "slow":

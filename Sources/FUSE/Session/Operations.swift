@@ -9,12 +9,20 @@ enum Operations {
         fuse_req_userdata(request).map { Unmanaged<Session>.fromOpaque($0).takeUnretainedValue() }
     }
 
+    /// - Parameters:
+    ///   - lock: whose lock the program holds until the answer.
+    ///   - isLast: whether it gives something back, which is done at the session's end, too.
     private static func handle(
-        _ request: OpaquePointer?, holding lock: Inode? = nil,
+        _ request: OpaquePointer?, holding lock: Inode? = nil, isLast: Bool = false,
         _ body: (consuming Request, any FileSystem, Session) -> Void
     ) {
-        guard let request, let session = session(of: request) else { return }
-        body(Request(request, session: session, lock: lock), session.fileSystem, session)
+        guard let pointer = request, let session = session(of: pointer) else { return }
+        let request = Request(pointer, session: session, lock: lock)
+        if session.isRefusing, !isLast {
+            request.answer(.error(.notConnected))
+        } else {
+            body(request, session.fileSystem, session)
+        }
     }
 
     private static func name(_ name: UnsafePointer<CChar>?) -> FileName {
@@ -92,13 +100,13 @@ enum Operations {
             }
         }
         table.forget = { request, inode, count in
-            Operations.handle(request) { request, system, _ in
+            Operations.handle(request, isLast: true) { request, system, _ in
                 system.forget(Inode(rawValue: inode), count: count)
                 request.answer(.none)
             }
         }
         table.forget_multi = { request, count, forgets in
-            Operations.handle(request) { request, system, _ in
+            Operations.handle(request, isLast: true) { request, system, _ in
                 for forget in UnsafeBufferPointer(start: forgets, count: count) {
                     system.forget(Inode(rawValue: forget.ino), count: forget.nlookup)
                 }
@@ -187,7 +195,7 @@ enum Operations {
             }
         }
         table.release = { request, inode, info in
-            Operations.handle(request) { request, system, _ in
+            Operations.handle(request, isLast: true) { request, system, _ in
                 system.release(request, inode: Inode(rawValue: inode), file: Operations.file(info))
             }
         }
@@ -229,7 +237,7 @@ enum Operations {
             }
         }
         table.releasedir = { request, inode, info in
-            Operations.handle(request) { request, system, _ in
+            Operations.handle(request, isLast: true) { request, system, _ in
                 system.releaseDirectory(request, inode: Inode(rawValue: inode), file: Operations.file(info))
             }
         }

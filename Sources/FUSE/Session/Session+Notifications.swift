@@ -27,16 +27,17 @@ extension Session {
     ///   - length: how many bytes; 0: to the end.
     @discardableResult
     public func invalidate(inode: Inode, offset: Int64 = 0, length: Int64 = 0) -> Result<Void, Errno> {
-        Errno.result(fuse_lowlevel_notify_inval_inode(pointer, inode.rawValue, off_t(offset), off_t(length)))
+        notify { fuse_lowlevel_notify_inval_inode(pointer, inode.rawValue, off_t(offset), off_t(length)) }
     }
 
     /// Drops a name, so that the next use looks it up. Mounts below it are detached. Takes the parent's lock.
     @discardableResult
     public func invalidateEntry(parent: Inode, name: FileName) -> Result<Void, Errno> {
-        Errno.result(
+        notify {
             name.withCString {
                 fuse_lowlevel_notify_inval_entry(pointer, parent.rawValue, $0, name.bytes.count)
-            })
+            }
+        }
     }
 
     /// Says that a name was removed, which inotify(7) shows at the file as DELETE_SELF. Takes the locks of both.
@@ -44,9 +45,10 @@ extension Session {
     /// ENOTEMPTY and EBUSY are those of rmdir(2); then the name is only invalidated.
     @discardableResult
     public func delete(parent: Inode, child: Inode, name: FileName) -> Result<Void, Errno> {
-        Errno.result(
+        notify {
             name.withCString {
                 fuse_lowlevel_notify_delete(pointer, parent.rawValue, child.rawValue, $0, name.bytes.count)
-            })
+            }
+        }
     }
 }

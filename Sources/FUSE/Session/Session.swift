@@ -34,10 +34,13 @@ public final class Session: Sendable {
         var wanted: Capabilities = []
         var isExiting = false
         var activeWorkers = 0
+        /// How many threads tell the kernel something just now.
+        var notifications = 0
         var error: Errno?
     }
 
     private let state = Mutex(State())
+    private let refuses = Atomic(false)
 
     /// Ends the workers' wait for the kernel. Ignored by default, so a stray one does no harm.
     private static let wakeUpSignal = SIGURG
@@ -171,6 +174,9 @@ public final class Session: Sendable {
     /// Whether the session is to end.
     var isExiting: Bool { state.withLock { $0.isExiting } }
 
+    /// Whether what programs ask for is only refused: see ``wait(for:)``.
+    var isRefusing: Bool { refuses.load(ordering: .relaxed) }
+
     /// What the kernel offers and the file system wants.
     var wanted: Capabilities { state.withLock { $0.wanted } }
 
@@ -217,24 +223,59 @@ public final class Session: Sendable {
         wakeUp()
     }
 
+    /// Waits until the workers have ended.
+    ///
+    /// Before they are ended they refuse what programs ask for, as long as some thread tells the kernel something: it may be
+    /// waiting for a lock that a program holds until it has an answer. It would wait for ever, and so would the
+    /// program, since that thread keeps the connection open.
     private func wait(for workers: [SystemThread]) {
-        var isExiting = false
+        var end: ContinuousClock.Instant?
+        var isEnding = false
         while true {
-            let (active, shouldExit) = state.withLock { ($0.activeWorkers, $0.isExiting) }
+            let (active, shouldExit, notifications) = state.withLock {
+                ($0.activeWorkers, $0.isExiting, $0.notifications)
+            }
             if active == 0 { break }
-            if shouldExit, !isExiting {
-                isExiting = true
-                // First unmount: that may ask the file system something. Then no request is taken any more.
+            if shouldExit, end == nil {
+                // That may ask the file system something.
                 unmount()
-                fuse_session_exit(pointer)
+                refuses.store(true, ordering: .relaxed)
+                end = .now + Session.patience
+            }
+            if let end {
+                pending.endAll(with: .notConnected)
+                if !isEnding, notifications == 0 || end < .now {
+                    isEnding = true
+                    fuse_session_exit(pointer)
+                }
             }
             // A signal that comes just before a worker's read(2) is lost, so they are repeated.
-            if isExiting { workers.forEach { $0.send(Self.wakeUpSignal) } }
-            if SystemCalls.poll(events, CInt(POLLIN), milliseconds: isExiting ? 10 : nil) != 0 {
+            if isEnding { workers.forEach { $0.send(Self.wakeUpSignal) } }
+            if SystemCalls.poll(events, CInt(POLLIN), milliseconds: end != nil ? 10 : nil) != 0 {
                 _ = SystemCalls.read(events, count: 8)
             }
         }
         workers.forEach { $0.join() }
+    }
+
+    /// How long the end waits for threads that tell the kernel something.
+    private static let patience = Duration.seconds(5)
+
+    /// Tells the kernel something, unless the session ends.
+    func notify(_ body: () -> CInt) -> Result<Void, Errno> {
+        let isAllowed = state.withLock { state in
+            if !state.isExiting { state.notifications += 1 }
+            return !state.isExiting
+        }
+        guard isAllowed else { return .failure(.notConnected) }
+        defer {
+            let isAwaited = state.withLock { state in
+                state.notifications -= 1
+                return state.isExiting && state.notifications == 0
+            }
+            if isAwaited { wakeUp() }
+        }
+        return Errno.result(body())
     }
 
     private func wakeUp() {

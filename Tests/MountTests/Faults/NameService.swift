@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 
 /// The host name of the server, in programs that are started with it; and what a name server that is down makes of it.
@@ -28,31 +27,20 @@ final class NameService: Sendable {
         }
         """
 
-    private static let compiler = ["clang", "cc", "gcc"].first(where: Child.exists)
-    static var isAvailable: Bool { compiler != nil }
+    static let isAvailable = Child.exists(PreloadedLibrary.compiler)
 
     /// What a program is started with.
     let environment: [String: String]
-    private let folder: String
+    private let library: PreloadedLibrary
     private let failing: String
 
     /// - Returns: nil where there is no C compiler.
     init?() throws {
-        guard let compiler = Self.compiler else { return nil }
-        folder = try Executables.makeFolder()
-        failing = folder + "/failing"
-        let library = folder + "/names.so"
-        try Self.source.write(toFile: folder + "/names.c", atomically: false, encoding: .utf8)
-        let outcome = try Child.run([
-            compiler, "-shared", "-fPIC", "-o", library, folder + "/names.c", "-ldl",
-        ])
-        guard outcome.succeeded else { throw Child.StartError(description: "\(outcome)") }
-        // Who runs the tests may have something to load, too.
-        let others = ProcessInfo.processInfo.environment["LD_PRELOAD"].map { [$0] } ?? []
-        environment = ["LD_PRELOAD": (others + [library]).joined(separator: ":"), "NAMES_FAIL": failing]
+        guard Self.isAvailable else { return nil }
+        library = try PreloadedLibrary(Self.source)
+        failing = library.folder + "/failing"
+        environment = library.environment.merging(["NAMES_FAIL": failing]) { $1 }
     }
-
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     /// From now on the name is not found.
     func fail() { close(creat(failing, 0o644)) }

@@ -7,7 +7,9 @@ import Testing
 /// A machine cannot be put to sleep for a test, and a time namespace's clocks cannot be changed while a process is in it
 /// (time_namespaces(7)). So the command is told by a library of the test's own what `CLOCK_BOOTTIME` and
 /// `CLOCK_REALTIME` say.
-@Suite("A machine that slept", .needsFUSE, .onOwnThread, .needs("gcc"), .timeLimit(.minutes(5)))
+@Suite(
+    "A machine that slept", .needsFUSE, .onOwnThread, .needs(PreloadedLibrary.compiler),
+    .timeLimit(.minutes(5)))
 struct SleepTests {
     private static let library = """
         #define _GNU_SOURCE
@@ -34,19 +36,12 @@ struct SleepTests {
         """
 
     /// A mount whose clocks go forward when a file is written.
-    private func mount(_ options: [String]) throws -> (gate: MountedGate, folder: String) {
-        let folder = try Executables.makeFolder()
-        try Self.library.write(toFile: folder + "/clock.c", atomically: false, encoding: .utf8)
-        let compiled = try Child.run(
-            ["gcc", "-shared", "-fPIC", "-o", "\(folder)/clock.so", "\(folder)/clock.c"])
-        #expect(compiled.succeeded, "\(compiled.errors)")
-        let gate = try MountedGate(
-            options: options,
-            environment: [
-                "LD_PRELOAD": folder + "/clock.so", "SLEPT": folder + "/slept",
-                "SET_FORWARD": folder + "/forward",
-            ])
-        return (gate, folder)
+    private func mount(_ options: [String]) throws -> (gate: MountedGate, library: PreloadedLibrary) {
+        let library = try PreloadedLibrary(Self.library)
+        let files = ["SLEPT": library.folder + "/slept", "SET_FORWARD": library.folder + "/forward"]
+        return (
+            try MountedGate(options: options, environment: library.environment.merging(files) { $1 }), library
+        )
     }
 
     @Test(
@@ -54,11 +49,8 @@ struct SleepTests {
         arguments: ["slept", "forward"])
     func anew(file: String) throws {
         // What was read may be used for an hour, and the machine sleeps for half of one.
-        let (gate, folder) = try mount(["ttl=3600", "watch=0.3"])
-        defer {
-            gate.end()
-            try? FileManager.default.removeItem(atPath: folder)
-        }
+        let (gate, library) = try mount(["ttl=3600", "watch=0.3"])
+        defer { gate.end() }
         let path = "vm/8/USER_TEMPLATE/HYPERVISOR"
         let other = try Inotify(gate, "service/STATE")
         #expect(try gate.text(path) == "kvm\n")
@@ -67,7 +59,7 @@ struct SleepTests {
         let size = { try FileManager.default.attributesOfItem(atPath: gate.path + "/" + path)[.size] as? Int }
         #expect(try size() == 4)
         #expect(try gate.text(path) == "kvm\n")
-        try "1800".write(toFile: "\(folder)/\(file)", atomically: true, encoding: .utf8)
+        try "1800".write(toFile: "\(library.folder)/\(file)", atomically: true, encoding: .utf8)
         try eventually("it is asked anew") { try size() == 8 }
         #expect(try gate.text(path) == "another\n")
         #expect(other.all == [])
@@ -75,14 +67,11 @@ struct SleepTests {
 
     @Test("a change that was made meanwhile is seen after the sleep")
     func soon() throws {
-        let (gate, folder) = try mount(["ttl=3600", "watch=0.3"])
-        defer {
-            gate.end()
-            try? FileManager.default.removeItem(atPath: folder)
-        }
+        let (gate, library) = try mount(["ttl=3600", "watch=0.3"])
+        defer { gate.end() }
         let inotify = try Inotify(gate, "vm/8/USER_TEMPLATE")
         gate.simulator.afterRequests(2, of: 8)
-        try "86400".write(toFile: folder + "/slept", atomically: true, encoding: .utf8)
+        try "86400".write(toFile: library.folder + "/slept", atomically: true, encoding: .utf8)
         gate.cloud.setAttribute(vm: 8, name: "HYPERVISOR", value: "another")
         inotify.wait(for: "vm/8/USER_TEMPLATE/HYPERVISOR CLOSE_WRITE")
         eventually("it is logged") { gate.daemon.errorsSoFar.contains("the machine slept") }

@@ -58,6 +58,32 @@ struct RemovingTests {
         }
     }
 
+    @Test("a vector attribute that went, and is there again, takes new keys")
+    func again() throws {
+        let gate = try MountedGate(options: ["ttl=0", "watch=0.3"])
+        defer { gate.end() }
+        // Whoever sits in what was removed finds the new one by its name.
+        let outcome = try gate.shell(
+            """
+            cd vm/9/USER_TEMPLATE && above=$PWD && mkdir SAT && cd SAT &&
+            rmdir "$above/SAT" && mkdir "$above/SAT" && echo x > "$above/SAT/KEY"
+            """)
+        #expect(outcome == Child.Outcome(status: 0, output: "", errors: ""))
+        #expect(gate.cloud.attribute(vm: 9, name: "SAT") == ["KEY": "x"])
+        // The event of the old one is made while the new one is used.
+        for number in 0..<15 {
+            let folder = "vm/9/USER_TEMPLATE/VECTOR_\(number)"
+            gate.cloud.setAttribute(vm: 9, name: "VECTOR_\(number)", value: ["OLD": "x"])
+            let key = open(gate.path + "/\(folder)/KEY", O_RDONLY | O_CREAT | O_CLOEXEC, 0o644)
+            #expect(key >= 0, "\(number): \(errno)")
+            _ = gate.cloud.eraseAttribute(vm: 9, name: "VECTOR_\(number)")
+            close(key)
+            let other = open(gate.path + "/\(folder)/OTHER", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            #expect(other >= 0, "\(number): \(errno)")
+            close(other)
+        }
+    }
+
     @Test("mv stores the new name, then erases the old one; between VMs too")
     func rename() throws {
         let gate = try MountedGate()

@@ -67,6 +67,14 @@ struct InodeTable {
         return node(name, of: parent, kind: kind)
     }
 
+    /// A folder goes with rmdir(2): whoever still holds its inode can make nothing in it any more (S_DEAD), not even when there is a
+    /// folder of that name again. So the name gets another number.
+    mutating func bury(_ name: FileName, of parent: Node) {
+        guard let node = child(name, of: parent), node.lookups > 0 else { return }
+        node.isRetired = true
+        renumber(name, of: parent)
+    }
+
     /// Gives a name a number that nothing had before.
     private mutating func renumber(_ name: FileName, of parent: Node) {
         let own = InodeNumber.of(name, in: parent.inode)

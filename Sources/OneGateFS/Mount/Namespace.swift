@@ -254,6 +254,7 @@ extension OneGateFileSystem {
         _ body: @escaping @Sendable (Removable) async throws(Failure) -> Void
     ) {
         if isOurs(request.context) {
+            if operation == .rmdir { bury(parent, name) }
             request.answer(.ok)
             return
         }
@@ -269,12 +270,19 @@ extension OneGateFileSystem {
                 }.get()
                 guard !deferred.isAnswered else { return }
                 try await body(found)
+                if operation == .rmdir { bury(parent, name) }
                 metrics.count(operation, .ok)
                 deferred.answer(.ok)
             } catch {
                 if error.errno != .notEmpty { report(error, path: path(parent, name), operation) }
                 deferred.answer(.error(error.errno))
             }
+        }
+    }
+
+    private func bury(_ parent: Inode, _ name: FileName) {
+        state.withLock { state in
+            if let folder = state.inodes[parent] { state.inodes.bury(name, of: folder) }
         }
     }
 

@@ -99,6 +99,13 @@ extension OneGateFileSystem {
 
     private func deliverRemoved(_ path: [FileName], _ item: Item?, _ mount: OwnMount) {
         guard let item, !path.isEmpty else { return }
+        if case .directory = item, let folder = folder(at: path) {
+            // It is there again. To remove what programs are using now would fail them (ENOENT); only what it has no more goes.
+            for inner in heldNames(in: path) where folder.item(at: inner.dropFirst(path.count)) == nil {
+                deliverRemoved(inner, item.item(at: inner.dropFirst(path.count)), mount)
+            }
+            return
+        }
         let staged: (parent: Inode, inode: Inode)? = state.withLock { state in
             guard let (_, parent) = watchable(path, state) else { return nil }
             // It may have come again meanwhile: for this thread it is still the one that goes.
@@ -108,10 +115,7 @@ extension OneGateFileSystem {
         }
         guard let staged else { return }
         // What somebody holds inside a folder goes before the folder.
-        let inside: [[FileName]] = state.withLock { state in
-            node(at: path, state).map { held(in: $0, state).map(\.names) } ?? []
-        }
-        for inner in inside {
+        for inner in heldNames(in: path) {
             guard let innerItem = item.item(at: inner.dropFirst(path.count)) else { continue }
             mount.remove(inner, innerItem)
         }
@@ -119,6 +123,21 @@ extension OneGateFileSystem {
         mount.remove(path, item)
         state.withLock { $0.staged[staged.inode] = nil }
         invalidator.invalidateEntryNow(path[path.count - 1], in: staged.parent)
+    }
+
+    private func heldNames(in path: [FileName]) -> [[FileName]] {
+        state.withLock { state in node(at: path, state).map { held(in: $0, state).map(\.names) } ?? [] }
+    }
+
+    /// The folder that a path is now.
+    private func folder(at path: [FileName]) -> Item? {
+        state.withLock { state in
+            guard let (_, parent) = watchable(path, state),
+                case .known(let found, _) = child(path[path.count - 1], of: parent, &state, .ours),
+                case .directory = found.item
+            else { return nil }
+            return found.item
+        }
     }
 
     /// Whether somebody may be watching a path: the kernel knows it or its folder. The node, if the

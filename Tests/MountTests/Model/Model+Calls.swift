@@ -82,6 +82,7 @@ extension Model {
             return .one(.done)
         case .file(let bytes):
             if size == bytes.count { return .one(.done) }
+            cutReaders(of: place, mount)
             let (_, problems) = try store(bytes.resized(to: size), at: place, by: mount)
             return problems.isEmpty ? .one(.done) : .refused(problems)
         }

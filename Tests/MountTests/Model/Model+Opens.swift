@@ -19,6 +19,7 @@ extension Model {
             guard mode != O_RDONLY || creates else { throw NotSaid() }
             return .failed(EISDIR)
         case .file(let bytes):
+            if truncates { cutReaders(of: place, mount) }
             kind =
                 mode == O_RDONLY
                 ? .reading(bytes)
@@ -49,6 +50,13 @@ extension Model {
         return .one(.done)
     }
 
+    /// Says that somebody truncates a file.
+    mutating func cutReaders(of place: Place, _ mount: Int) {
+        for (slot, open) in opens where open.place == place && open.mount == mount {
+            if case .reading = open.kind { opens[slot]?.mayBeCut = true }
+        }
+    }
+
     mutating func read(_ slot: Int, _ count: Int, at offset: Int?) throws(NotSaid) -> Expectation {
         guard var open = opens[slot] else { throw NotSaid() }
         if open.mode == O_WRONLY { return .failed(EBADF) }
@@ -60,7 +68,13 @@ extension Model {
         case .scratch: content = mounts[open.mount].scratch[open.place] ?? []
         case .attribute(let session): content = session.content
         }
+        // Nobody can say where it is after that.
+        if offset == nil, open.mayBeCut { throw NotSaid() }
         let bytes = Array(content.dropFirst(offset ?? open.position).prefix(count))
+        if open.mayBeCut {
+            opens[slot]?.mayBeCut = false
+            return Expectation(outcomes: Set((0...bytes.count).map { .bytes(Array(bytes.prefix($0))) }))
+        }
         if offset == nil { open.position += bytes.count }
         opens[slot] = open
         return .one(.bytes(bytes))
@@ -99,6 +113,7 @@ extension Model {
                 (mounts[open.mount].scratch[open.place] ?? []).resized(to: size)
             return .one(.done)
         case .attribute(var session):
+            cutReaders(of: open.place, open.mount)
             let expected = try carryOut(session.resize(to: size), &session, open, otherwise: .done)
             open.kind = .attribute(session)
             opens[slot] = open

@@ -41,6 +41,8 @@ struct Model: Sendable {
         let flags: Int32
         var kind: Kind
         var position = 0
+        /// Somebody truncated the file on the same mount: what is read next may be cut, as on any file system.
+        var mayBeCut = false
 
         var mode: Int32 { flags & O_ACCMODE }
         var appends: Bool { flags & O_APPEND != 0 }

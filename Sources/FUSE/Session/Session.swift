@@ -242,11 +242,12 @@ public final class Session: Sendable {
                 refuses.store(true, ordering: .relaxed)
                 end = .now + Session.patience
             }
-            if let end {
-                pending.endAll(with: .notConnected)
-                if !isEnding, notifications == 0 || end < .now {
+            if let end, !isEnding {
+                if notifications == 0 || end < .now {
                     isEnding = true
                     fuse_session_exit(pointer)
+                } else {
+                    pending.endAll(with: .notConnected)
                 }
             }
             // A signal that comes just before a worker's read(2) is lost, so they are repeated.

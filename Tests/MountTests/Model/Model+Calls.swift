@@ -60,7 +60,13 @@ extension Model {
             return .one(.done)
         case .serverSets(let place, let value):
             guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
-            if case .vector = value { try becomesFolder(place, nil) }
+            if case .vector = value {
+                try becomesFolder(place, nil)
+                for mount in mounts.indices {
+                    if case .folder = node(place, mount) { continue }
+                    try hasNoOldScratch(place, mount)
+                }
+            }
             server[place] = value
             return .one(.done)
         case .serverErases(let place):

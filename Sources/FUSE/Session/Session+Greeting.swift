@@ -23,7 +23,8 @@ extension Session {
             if size == -EINTR || size == -EAGAIN { continue }
             // The workers find out why.
             guard size > 0 else { return }
-            if isGreeting(buffer) { answer(&buffer) } else { fuse_session_process_buf(pointer, &buffer) }
+            if isGreeting(buffer), answer(&buffer) { continue }
+            fuse_session_process_buf(pointer, &buffer)
         }
     }
 
@@ -35,17 +36,13 @@ extension Session {
     /// libfuse before 3.17 knows FUSE_CAP_PARALLEL_DIROPS but does not tell the kernel, which then looks up one name in a
     /// folder at a time: all others in there would wait for one whose server hangs. So the answer is caught in a pipe
     /// in the connection's place, and the flag is added.
-    private func answer(_ buffer: inout fuse_buf) {
+    ///
+    /// - Returns: false if nothing was done, for want of descriptors.
+    private func answer(_ buffer: inout fuse_buf) -> Bool {
         let connection = fuse_session_fd(pointer)
-        guard case .success(let device) = SystemCalls.duplicate(connection) else {
-            fuse_session_process_buf(pointer, &buffer)
-            return
-        }
+        guard case .success(let device) = SystemCalls.duplicate(connection) else { return false }
         defer { close(device) }
-        guard case .success(let pipe) = SystemCalls.pipe() else {
-            fuse_session_process_buf(pointer, &buffer)
-            return
-        }
+        guard case .success(let pipe) = SystemCalls.pipe() else { return false }
         defer { close(pipe.reader) }
         _ = SystemCalls.replace(connection, with: pipe.writer)
         close(pipe.writer)
@@ -53,7 +50,7 @@ extension Session {
         // The pipe's last writer is closed with this.
         _ = SystemCalls.replace(connection, with: device)
         guard case .success(var answer) = SystemCalls.read(pipe.reader, count: 4096), !answer.isEmpty else {
-            return
+            return true
         }
         let isParallel = wanted.contains(.parallelDirectoryOperations)
         if isParallel, answer.count >= Session.flags + 4 {
@@ -65,5 +62,6 @@ extension Session {
             }
         }
         _ = SystemCalls.write(connection, answer)
+        return true
     }
 }

@@ -45,7 +45,7 @@ struct HandleTable {
         }
     }
 
-    /// Whether something is changed through an open.
+    /// Whether something is changed through an open: told without a copy of what it holds.
     func isWriting(_ number: UInt64) -> Bool {
         guard let index = index(number), case .writing? = slots[index].handle else { return false }
         return true

@@ -101,8 +101,9 @@ extension OneGateFileSystem {
         guard let item, !path.isEmpty else { return }
         if case .directory = item, let folder = folder(at: path) {
             // It is there again. To remove what programs are using now would fail them (ENOENT); only what it has no more goes.
-            for inner in heldNames(in: path) where folder.item(at: inner.dropFirst(path.count)) == nil {
-                deliverRemoved(inner, item.item(at: inner.dropFirst(path.count)), mount)
+            for inner in heldNames(in: path) {
+                let below = inner.dropFirst(path.count)
+                if folder.item(at: below) == nil { deliverRemoved(inner, item.item(at: below), mount) }
             }
             return
         }
@@ -125,6 +126,7 @@ extension OneGateFileSystem {
         invalidator.invalidateEntryNow(path[path.count - 1], in: staged.parent)
     }
 
+    /// The paths of what somebody holds in a folder, the innermost first.
     private func heldNames(in path: [FileName]) -> [[FileName]] {
         state.withLock { state in node(at: path, state).map { held(in: $0, state).map(\.names) } ?? [] }
     }

@@ -18,7 +18,7 @@ enum Command: Sendable, Equatable {
     /// One line of a role's `control`: an action, or `scale NUMBER`.
     static func role(_ role: String, _ text: String) throws(SyntaxError) -> Command {
         let line = try line(text)
-        let words = line.split { $0 == " " || $0 == "\t" }
+        let words = words(of: line)
         guard words.first == "scale" else { return .act(try action(line)) }
         guard words.count == 2 else { throw SyntaxError(words: "scale takes one number: scale NUMBER") }
         return .scale(role: role, cardinality: try number(String(words[1])))
@@ -27,7 +27,7 @@ enum Command: Sendable, Equatable {
     /// One line of the service's `control`: `scale ROLE NUMBER`. A role's name may have blanks.
     static func service(_ text: String) throws(SyntaxError) -> Command {
         let line = try line(text)
-        let words = line.split { $0 == " " || $0 == "\t" }
+        let words = words(of: line)
         guard words.first == "scale", words.count >= 3, let last = words.last else {
             throw SyntaxError(words: "the service takes: scale ROLE NUMBER")
         }
@@ -46,6 +46,8 @@ enum Command: Sendable, Equatable {
         guard lines.count == 1 else { throw SyntaxError(words: "one action a write") }
         return line
     }
+
+    private static func words(of line: String) -> [Substring] { line.split { $0 == " " || $0 == "\t" } }
 
     private static func action(_ line: String) throws(SyntaxError) -> Action {
         do {

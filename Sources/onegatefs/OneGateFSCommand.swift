@@ -74,7 +74,6 @@ struct OneGateFSCommand: ParsableCommand {
             default:
                 _ = ServiceNotification.stopping.send()
                 mount.exit()
-                return false
             }
             return true
         }

@@ -120,4 +120,21 @@ struct HangingServerTests {
         #expect(reader.finish().status == 1)
         #expect(!MountTable.has(gate.path))
     }
+
+    @Test("the end waits for the change under way, and begins none that waits for its turn")
+    func endDuringChanges() throws {
+        let gate = try MountedGate(options: ["timeout=20"])
+        defer { gate.end() }
+        try #require(gate.shell("echo a > vm/8/USER_TEMPLATE/A && echo b > vm/8/USER_TEMPLATE/B").succeeded)
+        gate.simulator.inject(.delay(.seconds(2)), method: "PUT")
+        let remover = try blocked(gate, "exec rm vm/8/USER_TEMPLATE/A")
+        let writer = try gate.start("printf 'c\n' > vm/8/USER_TEMPLATE/B")
+        usleep(300_000)
+        gate.daemon.signal(SIGTERM)
+        #expect(gate.daemon.finish().status == 0)
+        #expect(remover.finish().status == 0)
+        #expect(writer.finish().status != 0)
+        #expect(gate.simulator.cloud.attribute(vm: 8, name: "A") == nil)
+        #expect(gate.simulator.cloud.attribute(vm: 8, name: "B")?.scalar == "b")
+    }
 }

@@ -13,13 +13,14 @@ public final class DeferredRequest: Sendable {
     private let session: Session
 
     init(
-        _ pointer: OpaquePointer?, context: RequestContext, session: Session, lock: Inode?,
+        _ pointer: OpaquePointer?, context: RequestContext, session: Session, lock: Inode?, isAwaited: Bool,
         onInterrupt: (@Sendable () -> Void)?
     ) {
         self.context = context
         self.session = session
         ticket = pointer.map {
-            session.pending.add($0, session: session, lock: lock, onInterrupt: onInterrupt)
+            session.pending.add(
+                $0, session: session, lock: lock, isAwaited: isAwaited, onInterrupt: onInterrupt)
         }
     }
 
@@ -34,6 +35,9 @@ public final class DeferredRequest: Sendable {
     public func answer(_ reply: Reply) -> Bool {
         ticket.map { session.pending.answer($0, reply) } ?? false
     }
+
+    /// Whether the session is to end: what was not begun yet should not be begun any more.
+    public var isSessionEnding: Bool { session.isExiting }
 
     /// Whether an answer was given, by whomever.
     public var isAnswered: Bool {

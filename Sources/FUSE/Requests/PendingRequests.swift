@@ -17,6 +17,8 @@ final class PendingRequests: Sendable {
     private struct Entry {
         let number: UInt64
         let lock: Inode?
+        /// Whether the session's end waits for the answer.
+        let isAwaited: Bool
         let since: ContinuousClock.Instant
         let onInterrupt: (@Sendable () -> Void)?
         var isBeingAdded = true
@@ -49,12 +51,14 @@ final class PendingRequests: Sendable {
 
     /// Registers the request and asks libfuse for its interrupt. One that came before is handled here.
     func add(
-        _ request: OpaquePointer, session: Session, lock: Inode?, onInterrupt: (@Sendable () -> Void)?
+        _ request: OpaquePointer, session: Session, lock: Inode?, isAwaited: Bool,
+        onInterrupt: (@Sendable () -> Void)?
     ) -> Ticket {
         let address = UInt(bitPattern: request)
         let ticket = state.withLock { state in
             state.count += 1
-            let entry = Entry(number: state.count, lock: lock, since: .now, onInterrupt: onInterrupt)
+            let entry = Entry(
+                number: state.count, lock: lock, isAwaited: isAwaited, since: .now, onInterrupt: onInterrupt)
             state.insert(entry, at: address)
             return Ticket(address: address, number: state.count)
         }
@@ -93,15 +97,22 @@ final class PendingRequests: Sendable {
 
     /// Answers everything with this error and tells those who work on it.
     func endAll(with error: Errno) {
-        let entries = state.withLock { state in
-            defer {
-                state.entries = [:]
-                state.holders = [:]
-                state.onRelease = nil
-            }
-            return state.entries
+        end(with: error) { _ in true }
+        state.withLock { $0.onRelease = nil }
+    }
+
+    /// The same for what the session's end does not wait for. Gives whether there is something that it waits for.
+    func endUnawaited(with error: Errno) -> Bool {
+        end(with: error) { !$0.isAwaited }
+        return state.withLock { !$0.entries.isEmpty }
+    }
+
+    private func end(with error: Errno, where isEnding: (Entry) -> Bool) {
+        let ended: [(UInt, Entry)] = state.withLock { state in
+            let addresses = state.entries.filter { isEnding($0.value) }.keys
+            return addresses.compactMap { address in state.remove(at: address).map { (address, $0) } }
         }
-        for (address, entry) in entries {
+        for (address, entry) in ended {
             OpaquePointer(bitPattern: address).map { _ = Reply.error(error).send(to: $0) }
             entry.onInterrupt?()
         }

@@ -46,14 +46,20 @@ public struct Request: ~Copyable, Sendable {
 
     /// Puts the answer off: the returned object may be answered later, from any thread.
     ///
-    /// - Parameter onInterrupt: called once if the caller is interrupted by a signal before the answer, after
-    ///   EINTR was answered at once, and if the session ends first. It is called on a thread of the session
-    ///   (or on this one, if the interrupt came earlier) and must not block.
-    public consuming func deferred(onInterrupt: (@Sendable () -> Void)? = nil) -> DeferredRequest {
+    /// - Parameters:
+    ///   - isAwaited: whether the end of the session waits for the answer, as long as its patience lasts, as it should for
+    ///     what has effects: see ``Session/run(threads:patience:)``. All other callers get ENOTCONN at once.
+    ///   - onInterrupt: called once if the caller is interrupted by a signal before the answer, after
+    ///     EINTR was answered at once, and if the session ends first. It is called on a thread of the session
+    ///     (or on this one, if the interrupt came earlier) and must not block.
+    public consuming func deferred(
+        isAwaited: Bool = false, onInterrupt: (@Sendable () -> Void)? = nil
+    ) -> DeferredRequest {
         let (session, lock) = (session, lock)
         let context = context
         return DeferredRequest(
-            take(), context: context, session: session, lock: lock, onInterrupt: onInterrupt)
+            take(), context: context, session: session, lock: lock, isAwaited: isAwaited,
+            onInterrupt: onInterrupt)
     }
 
     private mutating func take() -> OpaquePointer? {

@@ -15,7 +15,7 @@ public final class Session: Sendable {
     /// what its functions change.
     private(set) nonisolated(unsafe) var pointer: OpaquePointer?
 
-    /// An eventfd(2): there is something new in the state for ``run(threads:)``.
+    /// An eventfd(2): there is something new in the state for ``run(threads:patience:)``.
     let events: CInt
 
     private enum Phase {
@@ -33,6 +33,8 @@ public final class Session: Sendable {
         /// What the kernel offers and the file system wants.
         var wanted: Capabilities = []
         var isExiting = false
+        /// Whether somebody asked for the end again.
+        var isHurried = false
         var activeWorkers = 0
         /// How many threads tell the kernel something just now.
         var notifications = 0
@@ -81,7 +83,7 @@ public final class Session: Sendable {
     /// Mounts.
     ///
     /// The kernel sends its first requests at once, and programs that use the mount wait until
-    /// ``run(threads:)`` answers them. From here on the process ignores SIGPIPE.
+    /// ``run(threads:patience:)`` answers them. From here on the process ignores SIGPIPE.
     ///
     /// - Parameter path: an existing directory, or `/dev/fd/N` as mount.fuse3(8) gives it. A dead FUSE mount on
     ///   it is removed.
@@ -118,10 +120,12 @@ public final class Session: Sendable {
     /// have ended, the mount is gone, deferred requests have been answered ENOTCONN, and the file system is
     /// destroyed. The process's handler of SIGURG is replaced by one that does nothing.
     ///
-    /// - Parameter threads: how many workers, at least 1.
+    /// - Parameters:
+    ///   - threads: how many workers, at least 1.
+    ///   - patience: how long the end waits for the answers to deferred requests that are awaited.
     /// - Returns: the error that ended it, or nil if it was unmounted or asked to exit.
     @discardableResult
-    public func run(threads: Int) -> Errno? {
+    public func run(threads: Int, patience: Duration = .seconds(5)) -> Errno? {
         let count = max(threads, 1)
         let isMounted = state.withLock { state in
             guard state.phase == .mounted else { return false }
@@ -145,16 +149,18 @@ public final class Session: Sendable {
                 endWorker(error: workers.isEmpty ? error : nil, isLast: workers.isEmpty)
             }
         }
-        wait(for: workers)
+        wait(for: workers, patience)
         finish()
         return state.withLock { $0.error }
     }
 
-    /// Ends ``run(threads:)`` soon, also while programs have files of the mount open. From any thread.
+    /// Ends ``run(threads:patience:)`` soon, also while programs have files of the mount open. From any thread.
     ///
-    /// The mount is detached at once. Programs that still use it get ENOTCONN.
+    /// The mount is detached at once. Programs that still use it get ENOTCONN, but for those that wait for an awaited
+    /// answer. Called again, it waits for nothing.
     public func exit() {
         let phase = state.withLock { state in
+            state.isHurried = state.isExiting
             state.isExiting = true
             return state.phase
         }
@@ -225,29 +231,28 @@ public final class Session: Sendable {
 
     /// Waits until the workers have ended.
     ///
-    /// Before they are ended they refuse what programs ask for, as long as some thread tells the kernel something: it may be
-    /// waiting for a lock that a program holds until it has an answer. It would wait for ever, and so would the
-    /// program, since that thread keeps the connection open.
-    private func wait(for workers: [SystemThread]) {
+    /// Before they are ended they refuse what programs ask for, as long as there are answers to come that are awaited, or some
+    /// thread tells the kernel something: it may be waiting for a lock that a program holds until it has an answer. It
+    /// would wait for ever, and so would the program, since that thread keeps the connection open.
+    private func wait(for workers: [SystemThread], _ patience: Duration) {
         var end: ContinuousClock.Instant?
         var isEnding = false
         while true {
-            let (active, shouldExit, notifications) = state.withLock {
-                ($0.activeWorkers, $0.isExiting, $0.notifications)
+            let (active, shouldExit, isHurried, notifications) = state.withLock {
+                ($0.activeWorkers, $0.isExiting, $0.isHurried, $0.notifications)
             }
             if active == 0 { break }
             if shouldExit, end == nil {
                 // That may ask the file system something.
                 unmount()
                 refuses.store(true, ordering: .relaxed)
-                end = .now + Session.patience
+                end = .now + patience
             }
             if let end, !isEnding {
-                if notifications == 0 || end < .now {
+                let isAwaiting = pending.endUnawaited(with: .notConnected)
+                if isHurried || end < .now || !isAwaiting && notifications == 0 {
                     isEnding = true
                     fuse_session_exit(pointer)
-                } else {
-                    pending.endAll(with: .notConnected)
                 }
             }
             // A signal that comes just before a worker's read(2) is lost, so they are repeated.
@@ -258,9 +263,6 @@ public final class Session: Sendable {
         }
         workers.forEach { $0.join() }
     }
-
-    /// How long the end waits for threads that tell the kernel something.
-    private static let patience = Duration.seconds(5)
 
     /// Tells the kernel something, unless the session ends.
     func notify(_ body: () -> CInt) -> Result<Void, Errno> {

@@ -168,13 +168,13 @@ extension OneGateFileSystem {
             request.answer(.error(failure.errno))
         case .store(let place, let content):
             finish(request, inode, file.handle, .write, .written(count)) {
-                [self] isWanted async throws(Failure) in
-                try await store(content, at: place, isWanted: isWanted)
+                [self] requester async throws(Failure) in
+                try await store(content, at: place, for: requester)
             }
         case .carryOut(let order):
             change(request, inode, file.handle, data, .written(count)) {
-                [self] isWanted async throws(Failure) in
-                try await carryOut(order, isWanted: isWanted)
+                [self] requester async throws(Failure) in
+                try await carryOut(order, for: requester)
             }
         }
     }
@@ -234,13 +234,13 @@ extension OneGateFileSystem {
 
     /// KEY=VALUE lines as one update.
     func update(
-        lines text: String, of machine: Int, isWanted: @Sendable () -> Bool = { true }
+        lines text: String, of machine: Int, for requester: Requester
     ) async throws(Failure) {
         let attributes: [(name: String, value: AttributeValue)]
         do throws(UpdateLines.SyntaxError) { attributes = try UpdateLines.parse(text) } catch {
             throw Failure(.invalid, error.words)
         }
-        try await inTurn(of: machine, isWanted: isWanted) { () async throws(Failure) in
+        try await inTurn(of: machine, for: requester) { () async throws(Failure) in
             try await update(attributes, of: machine)
         }
     }
@@ -249,12 +249,12 @@ extension OneGateFileSystem {
     private func finish(
         _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: Operation,
         _ reply: Reply,
-        _ store: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> [UInt8]
+        _ store: @escaping @Sendable (Requester) async throws(Failure) -> [UInt8]
     ) {
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
-                let stored = try await store { !deferred.isAnswered }
+                let stored = try await store(.waiting(deferred))
                 completed(handle, inode, stored)
                 metrics.count(operation, reply)
                 deferred.answer(reply)
@@ -279,12 +279,12 @@ extension OneGateFileSystem {
     /// Does what a command says, and answers when that is done.
     private func change(
         _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ data: [UInt8], _ reply: Reply,
-        _ body: @escaping @Sendable (@Sendable () -> Bool) async throws(Failure) -> Void
+        _ body: @escaping @Sendable (Requester) async throws(Failure) -> Void
     ) {
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
-                try await body { !deferred.isAnswered }
+                try await body(.waiting(deferred))
                 metrics.count(.write, reply)
                 deferred.answer(reply)
             } catch {
@@ -331,8 +331,8 @@ extension OneGateFileSystem {
         switch step {
         case .store(let place, let content):
             finish(request, inode, handle, operation, reply) {
-                [self] isWanted async throws(Failure) in
-                try await store(content, at: place, isWanted: isWanted)
+                [self] requester async throws(Failure) in
+                try await store(content, at: place, for: requester)
             }
         case .fail(let failure):
             report(failure, inode, operation)
@@ -429,7 +429,7 @@ extension OneGateFileSystem {
 
     /// truncate(2) of a path: an update at once.
     private func truncate(_ request: consuming Request, _ inode: Inode, _ size: Int) {
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let (node, file) = try await known(inode)
@@ -448,7 +448,8 @@ extension OneGateFileSystem {
                 switch action {
                 case .hold, .create: break
                 case .refuse(let refusal): throw Failure(refusal.reason.errno, refusal.reason.words)
-                case .publish(let content, _): _ = try await store(.whole(content), at: place)
+                case .publish(let content, _):
+                    _ = try await store(.whole(content), at: place, for: .waiting(deferred))
                 }
                 deferred.answer(attributesReply(inode, file, size == 0 ? 1 : size))
             } catch {

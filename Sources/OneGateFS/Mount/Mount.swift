@@ -115,7 +115,8 @@ public final class Mount: Sendable {
 
     /// Serves the mount until it is unmounted. Call it from a thread that may block.
     public func run() -> Errno? {
-        let error = session.run(threads: Mount.threads)
+        let error = session.run(
+            threads: Mount.threads, patience: fileSystem.options.patience * 2 + .seconds(5))
         fileSystem.finishChanges()
         fileSystem.stopWatching()
         fileSystem.notifier.stop()
@@ -123,7 +124,7 @@ public final class Mount: Sendable {
         return error
     }
 
-    /// Unmounts, also while the mount is in use.
+    /// Unmounts, also while the mount is in use. What is being changed at the server is waited for; called again, it is not.
     public func exit() { session.exit() }
 
     /// Reads the settings again and forgets how old everything is. Blocks while files are read.

@@ -67,7 +67,7 @@ extension OneGateFileSystem {
             request.answer(.error(.notPermitted))
             return
         }
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let place = try await settled { [self] state, query -> Cache.Answer<NewPlace> in
@@ -79,7 +79,7 @@ extension OneGateFileSystem {
                         deferred.answer(.error(.exists))
                         return
                     }
-                    _ = try await store(.whole([]), at: place)
+                    _ = try await store(.whole([]), at: place, for: .waiting(deferred))
                 }
                 answerMade(deferred, parent, name, place)
             } catch {
@@ -211,12 +211,12 @@ extension OneGateFileSystem {
     }
 
     func unlink(_ request: consuming Request, parent: Inode, name: FileName) {
-        remove(request, parent, name, .unlink) { [self] removable throws(Failure) in
+        remove(request, parent, name, .unlink) { [self] removable, requester throws(Failure) in
             switch removable {
             case .scratch(let inode, _): state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
             case .begunVector, .vector: throw Failure(.isDirectory, "a vector attribute is a folder: rmdir")
             case .attribute(let place, _, let isLastKey):
-                try await erase(place)
+                try await erase(place, for: requester)
                 if isLastKey { keepVector(parent) }
             }
         }
@@ -231,7 +231,7 @@ extension OneGateFileSystem {
     }
 
     func removeDirectory(_ request: consuming Request, parent: Inode, name: FileName) {
-        remove(request, parent, name, .rmdir) { [self] removable throws(Failure) in
+        remove(request, parent, name, .rmdir) { [self] removable, requester throws(Failure) in
             switch removable {
             case .begunVector(let inode):
                 let isEmpty = state.withLock { state in
@@ -242,7 +242,7 @@ extension OneGateFileSystem {
                 guard isEmpty else { throw Failure(.notEmpty, "there are files that are being written") }
             case .vector(let place, let isEmpty):
                 guard isEmpty else { throw Failure(.notEmpty, "the vector attribute has keys") }
-                try await erase(place)
+                try await erase(place, for: requester)
             case .scratch, .attribute: throw Failure(.notDirectory, "not a folder")
             }
         }
@@ -251,25 +251,24 @@ extension OneGateFileSystem {
     /// Removes something: at once if the server has nothing to do with it.
     private func remove(
         _ request: consuming Request, _ parent: Inode, _ name: FileName, _ operation: Operation,
-        _ body: @escaping @Sendable (Removable) async throws(Failure) -> Void
+        _ body: @escaping @Sendable (Removable, Requester) async throws(Failure) -> Void
     ) {
         if isOurs(request.context) {
-            if operation == .rmdir { bury(parent, name) }
-            request.answer(.ok)
-            return
+            return answerOurs(removed: request, parent, name, isFolder: operation == .rmdir)
         }
         guard !options.readOnly else {
             request.answer(.error(.readOnly))
             return
         }
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let found = try await settled { [self] state, query in
                     removable(name, in: parent, &state, query)
                 }.get()
-                guard !deferred.isAnswered else { return }
-                try await body(found)
+                let requester = Requester.waiting(deferred)
+                try requester.check()
+                try await body(found, requester)
                 if operation == .rmdir { bury(parent, name) }
                 metrics.count(operation, .ok)
                 deferred.answer(.ok)
@@ -304,7 +303,7 @@ extension OneGateFileSystem {
             request.answer(.error(.invalid))
             return
         }
-        let deferred = request.deferred()
+        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
                 let source = try await settled { [self] state, query in
@@ -317,8 +316,9 @@ extension OneGateFileSystem {
                     deferred.answer(.error(.exists))
                     return
                 }
-                guard !deferred.isAnswered else { return }
-                try await rename(source, to: goal, newParent, newName)
+                let requester = Requester.waiting(deferred)
+                try requester.check()
+                try await rename(source, to: goal, newParent, newName, for: requester)
                 if case .attribute(let place, _, true) = source, !goal.isKey(beside: place) {
                     keepVector(parent)
                 }
@@ -387,27 +387,28 @@ extension OneGateFileSystem {
     }
 
     private func rename(
-        _ source: Removable, to goal: Destination, _ newParent: Inode, _ newName: FileName
+        _ source: Removable, to goal: Destination, _ newParent: Inode, _ newName: FileName,
+        for requester: Requester
     ) async throws(Failure) {
         switch (source, goal) {
         case (.scratch(let inode, let bytes), .scratch):
             keepScratch(bytes, newParent, newName)
             state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
         case (.scratch(let inode, let bytes), .attribute(let place, _)):
-            _ = try await store(.whole(bytes), at: place)
+            _ = try await store(.whole(bytes), at: place, for: requester)
             state.withLock { $0.overlays[inode] = nil }
         case (.scratch(let inode, let bytes), .command(let target)):
-            if let order = try Order(bytes, to: target) { try await carryOut(order) { true } }
+            if let order = try Order(bytes, to: target) { try await carryOut(order, for: requester) }
             state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
         case (.attribute(let place, let file, _), .scratch):
-            try await erase(place)
+            try await erase(place, for: requester)
             keepScratch(file.bytes, newParent, newName)
         case (.attribute(let place, let file, _), .attribute(let newPlace, _)):
             if place == newPlace { return }
-            _ = try await store(.whole(file.bytes), at: newPlace)
-            try await erase(place)
+            _ = try await store(.whole(file.bytes), at: newPlace, for: requester)
+            try await erase(place, for: .promised)
         case (.vector(let place, _), .attribute(let newPlace, nil)) where newPlace.key == nil:
-            try await rename(vector: place, to: newPlace)
+            try await rename(vector: place, to: newPlace, for: requester)
         case (.begunVector(let inode), .attribute(let newPlace, nil)) where newPlace.key == nil:
             state.withLock { state in
                 state.overlays[inode] = nil
@@ -422,16 +423,18 @@ extension OneGateFileSystem {
         }
     }
 
-    private func rename(vector place: AttributePlace, to newPlace: AttributePlace) async throws(Failure) {
+    private func rename(
+        vector place: AttributePlace, to newPlace: AttributePlace, for requester: Requester
+    ) async throws(Failure) {
         guard let tree = try await current(place.machine),
             let vector = place.vector(in: tree)
         else { throw Failure(.noEntry, "\(place.name) is not there any more") }
         let members = try keys(of: vector)
-        try await inTurn(of: newPlace.machine) { () async throws(Failure) in
+        try await inTurn(of: newPlace.machine, for: requester) { () async throws(Failure) in
             touch(newPlace, .folder)
             try await update([(newPlace.name, .vector(members))], of: newPlace.machine)
         }
-        try await erase(place)
+        try await erase(place, for: .promised)
     }
 
     /// Holds a scratch file in memory under a name.

@@ -173,6 +173,23 @@ extension OneGateFileSystem {
         request.answer(reply)
     }
 
+    /// Answers a request to remove something that is gone already, which makes the event.
+    ///
+    /// A folder may have come again since that was begun. Programs use it, so it is not removed for the kernel. Nothing can
+    /// be made in its parent until the answer: the kernel has locked it.
+    func answerOurs(removed request: consuming Request, _ parent: Inode, _ name: FileName, isFolder: Bool) {
+        let reply: Reply = state.withLock { state in
+            guard isFolder, let folder = state.inodes[parent] else { return .ok }
+            let staged = state.staged
+            state.staged = [:]
+            defer { state.staged = staged }
+            if case .known = child(name, of: folder, &state, .ours) { return .error(.notEmpty) }
+            state.inodes.bury(name, of: folder)
+            return .ok
+        }
+        request.answer(reply)
+    }
+
     /// Answers a request to make something that is there already.
     func answerOurs(made request: consuming Request, _ parent: Inode, _ name: FileName) {
         let (reply, lookups): (Reply, [Inode]) = state.withLock { state in

@@ -37,17 +37,17 @@ enum Order: Sendable {
 
 extension OneGateFileSystem {
     /// Does what an order says.
-    func carryOut(_ order: Order, isWanted: @Sendable () -> Bool) async throws(Failure) {
+    func carryOut(_ order: Order, for requester: Requester) async throws(Failure) {
         switch order {
         case .update(let machine, let lines):
-            try await update(lines: lines, of: machine, isWanted: isWanted)
+            try await update(lines: lines, of: machine, for: requester)
             // The kernel does not know that other files than this changed.
             await invalidator.settle(for: .seconds(1))
         case .command(let command, let machine, let role):
-            try await perform(command, machine: machine, role: role, isWanted: isWanted)
+            try await perform(command, machine: machine, role: role, for: requester)
         case .cardinality(let command):
             touchCardinality(command)
-            try await perform(command, machine: nil, role: nil, isWanted: isWanted)
+            try await perform(command, machine: nil, role: nil, for: requester)
         }
     }
 }

@@ -31,7 +31,7 @@ extension OneGateFileSystem {
     func store(_ pending: PendingStore) {
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
-                _ = try await store(pending.content, at: pending.place)
+                _ = try await store(pending.content, at: pending.place, for: .promised)
             } catch {
                 report(error, path: pending.path, .close)
             }

@@ -9,23 +9,25 @@ extension OneGateFileSystem {
     ///   - command: what to do.
     ///   - machine: the VM, for an action of one.
     ///   - role: the role, for an action of all its VMs.
-    ///   - isWanted: whether somebody still waits; asked before each request.
+    ///   - requester: for whom.
     func perform(
-        _ command: Command, machine: Int?, role: String?, isWanted: @Sendable () -> Bool
+        _ command: Command, machine: Int?, role: String?, for requester: Requester
     ) async throws(Failure) {
         switch command {
-        case .scale(let role, let cardinality): try await scale(role, to: cardinality)
+        case .scale(let role, let cardinality):
+            try requester.check()
+            try await scale(role, to: cardinality)
         case .act(let action):
-            if let machine { return try await act(action, machine, isWanted) }
+            if let machine { return try await act(action, machine, requester) }
             guard let role else { return }
-            try await act(action, role: role, isWanted: isWanted)
+            try await act(action, role: role, for: requester)
         }
     }
 
     private func act(
-        _ action: Action, _ machine: Int, _ isWanted: @Sendable () -> Bool
+        _ action: Action, _ machine: Int, _ requester: Requester
     ) async throws(Failure) {
-        try await inTurn(of: machine, isWanted: isWanted) { () async throws(Failure) in
+        try await inTurn(of: machine, for: requester) { () async throws(Failure) in
             do throws(OneGateError) {
                 try await client.perform(action, vm: machine)
                 state.withLock { $0.cache.expire(machine: machine, at: .now) }
@@ -46,13 +48,13 @@ extension OneGateFileSystem {
         return failure.explained(nil, "\(failure.words): \(action.name) of VM \(machine), which is \(state)")
     }
 
-    private func act(_ action: Action, role: String, isWanted: @Sendable () -> Bool) async throws(Failure) {
+    private func act(_ action: Action, role: String, for requester: Requester) async throws(Failure) {
         let machines = try await members(of: role)
         var failed: [(machine: Int, failure: Failure)] = []
         for machine in machines {
-            guard isWanted() else { throw Failure(.interrupted, "interrupted before VM \(machine)") }
+            try requester.check()
             do {
-                try await act(action, machine, isWanted)
+                try await act(action, machine, requester)
             } catch {
                 failed.append((machine, error))
             }

@@ -16,9 +16,9 @@ extension OneGateFileSystem {
 
     /// Stores a value, and gives the content that is stored then.
     func store(
-        _ content: NewContent, at place: AttributePlace, isWanted: @Sendable () -> Bool = { true }
+        _ content: NewContent, at place: AttributePlace, for requester: Requester
     ) async throws(Failure) -> [UInt8] {
-        try await inTurn(of: place.machine, isWanted: isWanted) { () async throws(Failure) in
+        try await inTurn(of: place.machine, for: requester) { () async throws(Failure) in
             try await storeInTurn(content, at: place)
         }
     }
@@ -144,8 +144,10 @@ extension OneGateFileSystem {
     }
 
     /// Erases an attribute, or the key of a vector attribute.
-    func erase(_ place: AttributePlace) async throws(Failure) {
-        try await inTurn(of: place.machine) { () async throws(Failure) in try await eraseInTurn(place) }
+    func erase(_ place: AttributePlace, for requester: Requester) async throws(Failure) {
+        try await inTurn(of: place.machine, for: requester) { () async throws(Failure) in
+            try await eraseInTurn(place)
+        }
     }
 
     func eraseInTurn(_ place: AttributePlace) async throws(Failure) {

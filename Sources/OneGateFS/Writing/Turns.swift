@@ -7,12 +7,12 @@ extension OneGateFileSystem {
     ///
     /// - Parameters:
     ///   - machine: the VM.
-    ///   - isWanted: whether somebody still waits for it; asked when the turn comes.
+    ///   - requester: for whom; asked when the turn comes.
     ///   - change: makes it.
     /// - Throws: what `change` throws; ETIMEDOUT if changes before it take longer than a request may;
-    ///   EINTR if nobody wants it any more. It was not begun then.
+    ///   what the requester says. It was not begun then.
     func inTurn<Value: Sendable>(
-        of machine: Int, isWanted: @Sendable () -> Bool = { true },
+        of machine: Int, for requester: Requester,
         _ change: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         guard await turn(of: machine) else {
@@ -20,7 +20,7 @@ extension OneGateFileSystem {
                 .timedOut, "changes of VM \(machine) before this one take too long; it was not sent")
         }
         do throws(Failure) {
-            guard isWanted() else { throw Failure(.interrupted, "interrupted before it was sent") }
+            try requester.check()
             let value = try await change()
             endTurn(of: machine, succeeded: true)
             return value

@@ -1,7 +1,7 @@
 /// A file system: what to do when the kernel asks.
 ///
 /// The methods are called on the threads of ``Session/run(threads:patience:)``, several at once. Answer each request
-/// there with ``Request/answer(_:)``, or take it along with ``Request/deferred(onInterrupt:)``; a method that
+/// there with ``Request/answer(_:)``, or take it along with ``Request/deferred(isAwaited:onInterrupt:)``; a method that
 /// blocks keeps its thread from other requests. What a file system leaves out is answered ENOSYS, which the
 /// kernel remembers for most kinds of request and does not ask again; opening and releasing files and
 /// directories, and statistics, have the defaults that libfuse has. See fuse_lowlevel.h for what each operation means in detail.

@@ -122,7 +122,8 @@ public final class Session: Sendable {
     ///
     /// - Parameters:
     ///   - threads: how many workers, at least 1.
-    ///   - patience: how long the end waits for the answers to deferred requests that are awaited.
+    ///   - patience: how long the end waits for the answers to deferred requests that are awaited, and for threads that tell the
+    ///     kernel something.
     /// - Returns: the error that ended it, or nil if it was unmounted or asked to exit.
     @discardableResult
     public func run(threads: Int, patience: Duration = .seconds(5)) -> Errno? {

@@ -134,12 +134,20 @@ extension OneGateFileSystem {
     /// The folder that a path is now.
     private func folder(at path: [FileName]) -> Item? {
         state.withLock { state in
-            guard let (_, parent) = watchable(path, state),
-                case .known(let found, _) = child(path[path.count - 1], of: parent, &state, .ours),
-                case .directory = found.item
-            else { return nil }
-            return found.item
+            guard let (_, parent) = watchable(path, state) else { return nil }
+            return folder(path[path.count - 1], in: parent, &state)
         }
+    }
+
+    /// The folder that a name is now, also while it is another thing for this thread.
+    private func folder(_ name: FileName, in parent: Node, _ state: inout MountState) -> Item? {
+        let staged = state.staged
+        state.staged = [:]
+        defer { state.staged = staged }
+        guard case .known(let found, _) = child(name, of: parent, &state, .ours),
+            case .directory = found.item
+        else { return nil }
+        return found.item
     }
 
     /// Whether somebody may be watching a path: the kernel knows it or its folder. The node, if the
@@ -179,12 +187,9 @@ extension OneGateFileSystem {
     /// be made in its parent until the answer: the kernel has locked it.
     func answerOurs(removed request: consuming Request, _ parent: Inode, _ name: FileName, isFolder: Bool) {
         let reply: Reply = state.withLock { state in
-            guard isFolder, let folder = state.inodes[parent] else { return .ok }
-            let staged = state.staged
-            state.staged = [:]
-            defer { state.staged = staged }
-            if case .known = child(name, of: folder, &state, .ours) { return .error(.notEmpty) }
-            state.inodes.bury(name, of: folder)
+            guard isFolder, let node = state.inodes[parent] else { return .ok }
+            guard folder(name, in: node, &state) == nil else { return .error(.notEmpty) }
+            state.inodes.bury(name, of: node)
             return .ok
         }
         request.answer(reply)

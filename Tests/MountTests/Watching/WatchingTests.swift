@@ -48,6 +48,19 @@ struct WatchingTests {
         #expect(inotify.all == [])
     }
 
+    @Test("a vector attribute that becomes a value: its folder goes, and the file comes")
+    func becomingValue() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        gate.cloud.setAttribute(vm: 8, name: "V", value: ["A": "1"])
+        let inotify = try Inotify(gate, template, template + "/V")
+        gate.cloud.setAttribute(vm: 8, name: "V", value: "text")
+        inotify.wait(for: "\(template)/V DELETE,ISDIR")
+        inotify.wait(for: "\(template)/V DELETE_SELF")
+        inotify.wait(for: "\(template)/V CREATE")
+        #expect(try gate.text(template + "/V") == "text\n")
+    }
+
     @Test("attributes, vectors and their keys that come and go")
     func comingAndGoing() throws {
         let gate = try MountedGate(options: ["watch=0.2"])

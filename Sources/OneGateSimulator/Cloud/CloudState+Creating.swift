@@ -40,22 +40,6 @@ extension CloudState {
             state ^= state << 17
             bytes.append(UInt8(truncatingIfNeeded: state >> 24))
         }
-        return base64(bytes)
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var result: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits: UInt32 = 0
-            for byte in group { bits = bits << 8 | UInt32(byte) }
-            bits <<= 8 * UInt32(3 - group.count)
-            for position in 0...group.count {
-                result.append(alphabet[Int(bits >> (18 - 6 * UInt32(position)) & 63)])
-            }
-            result += Array(repeating: UInt8(ascii: "="), count: 3 - group.count)
-        }
-        return String(decoding: result, as: UTF8.self)
+        return Base64.encoded(bytes)
     }
 }

@@ -10,8 +10,10 @@ public struct Proxies: Sendable, Hashable {
         let user: String?
         let password: String?
 
-        /// The proxy's own URL.
-        var url: String { "http://" + (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
+        /// What tells the proxy who asks (RFC 7617), if that is needed.
+        var credentials: String? {
+            user.map { "Basic " + Base64.encoded(Array("\($0):\(password ?? "")".utf8)) }
+        }
 
         /// Parses `[http://][USER[:PASSWORD]@]HOST[:PORT][/]`; nil for what is no such URL.
         init?(parsing text: String) {

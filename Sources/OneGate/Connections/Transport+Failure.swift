@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -11,13 +10,16 @@ import NIOSSL
 #endif
 
 extension Transport {
-    /// What an error of the HTTP library means.
+    /// The answer ended before its end.
+    static let cut = Failure.other(.unexpected, "the answer was cut")
+    static let shutDownFailure = Failure.other(.cancelled, "the client has been shut down")
+
+    /// What an error of a connection means.
     ///
     /// Its own words are not passed on: they may quote the request's headers, and the token with them.
     static func failure(for error: any Error, afterStatus status: Int?) -> Failure {
-        let cut = Failure.other(.unexpected, "the answer was cut")
         switch error {
-        case let error as HTTPClientError: return failure(for: error, cut: status == nil ? nil : cut)
+        case let error as Failure: return error
         case let error as NIOConnectionError: return failure(for: error)
         case let error as IOError:
             switch kind(ofErrno: error.errnoCode) {
@@ -35,22 +37,7 @@ extension Transport {
             if case .uncleanShutdown = error { return status == nil ? .closed : cut }
             return .other(.unexpected, words(of: error))
         case is NIOSSLExtraError: return .other(.unexpected, "the server's certificate is for another name")
-        case is SettingsError: return .other(.unexpected, "the endpoint is no URL")
         default: return .other(.unexpected, "the request failed (\(type(of: error)))")
-        }
-    }
-
-    private static func failure(for error: HTTPClientError, cut: Failure?) -> Failure {
-        switch error {
-        case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .httpProxyHandshakeTimeout,
-            .socksHandshakeTimeout:
-            .other(.timedOut, "no connection within the timeout")
-        case .readTimeout, .writeTimeout, .deadlineExceeded: .other(.timedOut, "no answer within the timeout")
-        case .remoteConnectionClosed: cut ?? .closed
-        case .cancelled, .alreadyShutdown: .other(.cancelled, "the client has been shut down")
-        case .proxyAuthenticationRequired: .other(.unexpected, "the proxy wants a user name and a password")
-        case .invalidProxyResponse: .other(.unexpected, "the proxy refused")
-        default: cut ?? .other(.unexpected, "the request failed (\(error.shortDescription))")
         }
     }
 

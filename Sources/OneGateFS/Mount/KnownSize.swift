@@ -36,7 +36,9 @@ extension Node {
 
 extension OneGateFileSystem {
     /// Has the kernel forget size, times and pages of a file.
-    func forget(_ node: Node) {
+    ///
+    /// - Parameter completion: is called when it has.
+    func forget(_ node: Node, completion: @escaping @Sendable (inout MountState) -> Void = { _ in }) {
         if isFixed(node) {
             // What is known is as it is; another file has the name now.
             if let parent = node.parent { invalidator.invalidateEntry(node.name, in: parent.inode) }
@@ -51,6 +53,7 @@ extension OneGateFileSystem {
                 guard let node = state.inodes[inode] else { return }
                 node.forgetting = max(0, node.forgetting - 1)
                 node.doubtSize()
+                completion(&state)
             }
         }
     }

@@ -64,6 +64,10 @@ final class Node {
 
     /// How many times the kernel is about to be told to forget the size.
     var forgetting = 0
+    /// The version for which the kernel was told to forget the ones before, as poll(2) tells of it only then; and the one for
+    /// which that is about to be done.
+    var forgottenVersion: UInt64?
+    var forgettingVersion: UInt64?
     /// Until when it is not sure that the kernel keeps what it is told of the size.
     var doubtedUntil: ContinuousClock.Instant?
 

@@ -15,12 +15,11 @@ extension OneGateFileSystem {
                 return always
             }
             if case .known(.file(let current), _) = resolve(node, &state, .ours),
-                current.version != reading.file.version
+                current.version != reading.file.version, isReadable(current, of: node, through: reading)
             {
                 reading.file = current
                 reading.text = if case .deferred(let text) = current.content { text.text } else { nil }
                 reading.isNews = true
-                // The page cache was told to forget; who reads on gets the version that poll told of.
                 if reading.cached { node.cachedVersion = current.version }
             }
             if let handle { reading.poll = handle }
@@ -29,6 +28,23 @@ extension OneGateFileSystem {
                 ? [.readable, .normalReadable, .priority, .error] : [.readable, .normalReadable]
         }
         request.answer(.poll(ready))
+    }
+
+    /// Whether a read gets another version whole. What is read through the page cache would be cut at the size of the version
+    /// before as long as the kernel has not forgotten that: it is told to, and who waits is woken when it has.
+    private func isReadable(_ file: File, of node: Node, through reading: Handle.Reading) -> Bool {
+        guard reading.cached, node.forgottenVersion != file.version else { return true }
+        if node.forgettingVersion != file.version {
+            node.forgettingVersion = file.version
+            let inode = node.inode
+            forget(node) { [self] state in
+                guard let node = state.inodes[inode], node.forgettingVersion == file.version else { return }
+                node.forgottenVersion = file.version
+                node.forgettingVersion = nil
+                wake(pollers(of: inode, state))
+            }
+        }
+        return false
     }
 
     /// Where the kernel opens alone, an open says nothing of itself: a thread is told of each version once.
@@ -46,17 +62,12 @@ extension OneGateFileSystem {
     }
 
     /// Wakes whoever waits in poll(2) for a file.
-    func wakePollers(of inode: Inode) {
-        let handles: [PollHandle] = state.withLock { state in
-            state.handles.all.compactMap { handle in
-                if case .reading(let reading) = handle, reading.node.inode == inode {
-                    reading.poll
-                } else {
-                    nil
-                }
-            }
+    func wakePollers(of inode: Inode) { wake(state.withLock { pollers(of: inode, $0) }) }
+
+    private func pollers(of inode: Inode, _ state: MountState) -> [PollHandle] {
+        state.handles.all.compactMap { handle in
+            if case .reading(let reading) = handle, reading.node.inode == inode { reading.poll } else { nil }
         }
-        wake(handles)
     }
 
     /// Wakes programs that wait in poll(2).

@@ -323,6 +323,46 @@ import Testing
         try await eventually { server.openConnections == 0 }
     }
 
+    @Test("what a server sends after an answer is not taken for the next answer")
+    func unasked() async throws {
+        let forged = ClientTests.vmBody.replacing("\"a\"", with: "\"forged\"")
+        @Sendable func text(_ body: String) -> String {
+            "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n" + body
+        }
+        let server = try await ScriptedServer { request in
+            request.connection == 1
+                ? .bytes(text(ClientTests.vmBody) + text(forged)) : .answer(200, ClientTests.vmBody)
+        }
+        // Of one connection at a time, so that the second request waits for the first one's.
+        let client = try Client(
+            settings: ClientTests.settings(server.endpoint),
+            configuration: .init(connections: 1, proxies: .none), logger: ClientTests.logger)
+        let names = try await withThrowingTaskGroup(of: String.self) { tasks in
+            for _ in 0..<5 { tasks.addTask { try await client.vm().name } }
+            return try await tasks.reduce(into: []) { $0.append($1) }
+        }
+        #expect(names == ["a", "a", "a", "a", "a"])
+        #expect(server.requests.map(\.connection) == [1, 2, 2, 2, 2])
+        await client.shutdown()
+    }
+
+    @Test("who waits for a connection can be cancelled, and is told in time that there is none")
+    func waiting() async throws {
+        let server = try await ScriptedServer { _ in .nothing }
+        let client = try Client(
+            settings: ClientTests.settings(server.endpoint),
+            configuration: .init(timeout: .seconds(3), connections: 1, proxies: .none),
+            logger: ClientTests.logger)
+        let first = Task { try await client.vm() }
+        try await eventually { server.requests.count == 1 }
+        let (second, third) = (Task { try await client.vm() }, Task { try await client.vm() })
+        second.cancel()
+        #expect(try await failure { _ = try await second.value }.kind == .cancelled)
+        #expect(try await failure { _ = try await third.value }.kind == .timedOut)
+        #expect(try await failure { _ = try await first.value }.kind == .timedOut)
+        await client.shutdown()
+    }
+
     @Test("a client that nobody shut down closes its connections when it goes")
     func forgotten() async throws {
         let server = try await ScriptedServer { _ in .answer(200, ClientTests.vmBody) }
@@ -355,15 +395,32 @@ import Testing
         #expect(proxy.requests.first?.header("Proxy-Authorization") == "Basic dTpwQA==")
     }
 
-    @Test("an https server behind a proxy is asked for by a tunnel")
-    func tunnel() async throws {
-        let proxy = try await ScriptedServer { _ in .answer(403, "no") }
-        let proxies = Proxies(environment: ["https_proxy": proxy.endpoint])
+    @Test(
+        "an https server behind a proxy is asked for by a tunnel",
+        arguments: [(403, "the proxy refused"), (407, "the proxy wants a user name and a password")])
+    func tunnel(status: Int, words: String) async throws {
+        let proxy = try await ScriptedServer { _ in .answer(status, "no") }
+        let proxies = Proxies(environment: ["https_proxy": "http://u:p%40@127.0.0.1:\(proxy.port)"])
         try await withClient("https://onegate.invalid", proxies: proxies) { client in
             let error = try await failure { _ = try await client.vm() }
             #expect(error.kind == .unexpected)
+            #expect(error.words == words)
         }
         #expect(proxy.requests.map(\.line) == ["CONNECT onegate.invalid:443 HTTP/1.1"])
+        #expect(proxy.requests.first?.header("Proxy-Authorization") == "Basic dTpwQA==")
+        #expect(proxy.requests.first?.header("X-ONEGATE-TOKEN") == nil)
+    }
+
+    @Test("a proxy that says nothing is a timeout, and its connection is closed")
+    func silentProxy() async throws {
+        let proxy = try await ScriptedServer { _ in .nothing }
+        let proxies = Proxies(environment: ["https_proxy": proxy.endpoint])
+        try await withClient("https://onegate.invalid", timeout: .milliseconds(200), proxies: proxies) {
+            client in
+            let error = try await failure { _ = try await client.vm() }
+            #expect(error.kind == .timedOut)
+            try await eventually { proxy.openConnections == 0 }
+        }
     }
 
     @Test("no_proxy has names, domains, addresses, networks and ports")

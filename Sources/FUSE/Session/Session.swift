@@ -224,8 +224,9 @@ public final class Session: Sendable {
     private func endWorker(error: Errno?, isLast: Bool) {
         state.withLock { state in
             state.activeWorkers -= 1
+            // When it is ending anyway, how the connection breaks off does not matter: the last program may have gone.
+            if state.error == nil, !state.isExiting { state.error = error }
             if isLast { state.isExiting = true }
-            if state.error == nil { state.error = error }
         }
         wakeUp()
     }

@@ -13,6 +13,8 @@ final class Connection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     private var isSent = false
+    /// The whole answer, and whether the connection can be kept, until all has been seen that came with it.
+    private var answer: (whole: Transport.Answer, isKept: Bool)?
 
     init(to destination: Destination, of pool: ConnectionPool) {
         self.destination = destination
@@ -39,6 +41,7 @@ final class Connection: ChannelInboundHandler {
     /// Ends the connection, and has nothing more to do with the exchange.
     func close() {
         exchange = nil
+        answer = nil
         context?.close(promise: nil)
     }
 
@@ -51,23 +54,40 @@ final class Connection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // Nobody asked for it.
         guard let exchange else { return close() }
+        guard answer == nil else {
+            // What comes after an answer must not be taken for the next one.
+            answer?.isKept = false
+            return
+        }
         switch exchange.take(Self.unwrapInboundIn(data)) {
         case .wait: break
-        case .end(let answer, let isKept):
-            self.exchange = nil
-            // A server may answer before it has the whole request.
-            pool?.end(exchange, .success(answer), keeping: isKept && isSent)
-        case .stop(let outcome):
-            pool?.end(exchange, outcome)
+        // A server may answer before it has the whole request.
+        case .end(let whole, let isKept): answer = (whole, isKept && isSent)
+        case .stop(let outcome): pool?.end(exchange, outcome)
         }
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelReadComplete()
+    }
+
+    /// Hands a whole answer over.
+    private func finish(_ isOpen: Bool = true) {
+        guard let exchange, let (whole, isKept) = answer else { return }
+        answer = nil
+        if isKept, isOpen { self.exchange = nil }
+        pool?.end(exchange, .success(whole), keeping: isKept && isOpen)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        finish(false)
         guard let exchange else { return close() }
         pool?.end(exchange, .failure(Transport.failure(for: error, afterStatus: exchange.status)))
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        finish(false)
         if let exchange {
             pool?.end(exchange, .failure(exchange.status == nil ? .closed : Transport.cut))
         } else {

@@ -73,7 +73,7 @@ extension OneGateFileSystem {
         let handle = state.handles.add(
             .writing(Handle.Writing(inode: node.inode, target: target, session: session, readable: file)))
         // The kernel forgets sizes and pages of what is opened to be written.
-        node.toldVersion = nil
+        node.changeSize()
         node.writers += 1
         return .reply(.open(OpenReply(handle: handle, directIO: true)), handle: handle)
     }
@@ -399,7 +399,7 @@ extension OneGateFileSystem {
             bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
             state.setScratch(inode, bytes)
             guard let item = state.overlays[inode]?.item else { return .error(.noEntry) }
-            node.toldVersion = nil
+            node.changeSize()
             return .attributes(attributes(of: item, inode: inode), timeout: 0)
         }
         if let scratch {
@@ -422,7 +422,7 @@ extension OneGateFileSystem {
                 modified: stamp.time, version: stamp.version)
             var attributes = attributes(of: .file(file), inode: inode)
             attributes.size = Int64(size)
-            state.inodes[inode]?.toldVersion = nil
+            state.inodes[inode]?.changeSize()
             return .attributes(attributes, timeout: 0)
         }
     }
@@ -462,7 +462,7 @@ extension OneGateFileSystem {
     private func attributesReply(_ inode: Inode, _ file: File, _ size: Int) -> Reply {
         var attributes = attributes(of: .file(file), inode: inode)
         attributes.size = Int64(size)
-        state.withLock { $0.inodes[inode]?.toldVersion = nil }
+        state.withLock { $0.inodes[inode]?.changeSize() }
         return .attributes(attributes, timeout: 0)
     }
 

@@ -15,9 +15,19 @@ extension Node {
         doubtedUntil = .now + Node.doubt
     }
 
+    /// The kernel has another size than it was told.
+    func changeSize() {
+        toldVersion = nil
+        isForgotten = false
+    }
+
+    /// Whether the kernel holds nothing of the file that it would have to forget.
+    var isUnknown: Bool { isForgotten && cachedOpens == 0 && writers == 0 }
+
     /// Notes that the kernel is told the size of a version. Gives the longest that it may believe it, in seconds; nil for
     /// any time.
     func tellSize(of version: UInt64, at now: ContinuousClock.Instant) -> Double? {
+        isForgotten = false
         guard forgetting == 0 else { return 0 }
         if let doubtedUntil, now < doubtedUntil {
             toldVersion = nil
@@ -46,6 +56,7 @@ extension OneGateFileSystem {
         }
         let inode = node.inode
         node.doubtSize()
+        node.isForgotten = true
         node.forgetting += 1
         invalidator.perform { [self] session in
             _ = session.invalidate(inode: inode)

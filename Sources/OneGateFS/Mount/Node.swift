@@ -46,6 +46,12 @@ final class Node {
     var cachedVersion: UInt64?
     /// How many opens read through the page cache now.
     var cachedOpens = 0
+    /// The version that was last opened to be read.
+    var openedVersion: UInt64?
+    /// Whether somebody has waited for it with poll(2).
+    var isPolled = false
+    /// Whether our own thread is making an event of another size.
+    var isTouched = false
     /// How many opens for writing may still change it: until then the kernel is told nothing that it could go on believing.
     var writers = 0
     /// The version whose size the kernel was last told.
@@ -62,6 +68,8 @@ final class Node {
     var listing: [Handle.Listing.Entry] = []
     var revisions: [Revision] = []
 
+    /// Whether the kernel was told nothing of the file since it had, or will have, to forget it.
+    var isForgotten = false
     /// How many times the kernel is about to be told to forget the size.
     var forgetting = 0
     /// The version for which the kernel was told to forget the ones before, as poll(2) tells of it only then; and the one for

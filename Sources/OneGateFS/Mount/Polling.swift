@@ -14,6 +14,7 @@ extension OneGateFileSystem {
             else {
                 return always
             }
+            node.isPolled = true
             if case .known(.file(let current), _) = resolve(node, &state, .ours),
                 current.version != reading.file.version, isReadable(current, of: node, through: reading)
             {
@@ -33,7 +34,9 @@ extension OneGateFileSystem {
     /// Whether a read gets another version whole. What is read through the page cache would be cut at the size of the version
     /// before as long as the kernel has not forgotten that: it is told to, and who waits is woken when it has.
     private func isReadable(_ file: File, of node: Node, through reading: Handle.Reading) -> Bool {
-        guard reading.cached, node.forgottenVersion != file.version else { return true }
+        guard reading.cached else { return true }
+        guard !node.isTouched else { return false }
+        guard node.forgottenVersion != file.version else { return true }
         if node.forgettingVersion != file.version {
             node.forgettingVersion = file.version
             let inode = node.inode

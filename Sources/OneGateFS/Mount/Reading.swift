@@ -138,9 +138,10 @@ extension OneGateFileSystem {
 
     /// Opens one version of a file.
     ///
-    /// A short value is read through the page cache, which belongs to the inode and not to the open. So
+    /// A short value that is opened again is read through the page cache, which belongs to the inode and not to the open. So
     /// it holds one version as long as anybody reads that version through it; who opens another version
-    /// meanwhile, or before the kernel knows the new size, reads from us directly.
+    /// meanwhile, or before the kernel knows the new size, reads from us directly. So does who opens what is waited for with
+    /// poll(2): such an open reads one version after the other, each at the moment in which the kernel forgets the one before.
     private func openForReading(_ node: Node, _ file: File, _ state: inout MountState) -> Outcome {
         var text: DeferredText.Text?
         if case .deferred(let deferred) = file.content { text = deferred.text }
@@ -149,10 +150,12 @@ extension OneGateFileSystem {
         let short = text == nil && file.size <= OneGateFileSystem.cachedSizeLimit && file.purpose != .update
         let isAbout = if case .aboutFile = node.kind { true } else { false }
         let sameVersion = node.cachedVersion == file.version
+        let isOpenedAgain = node.openedVersion == file.version
+        node.openedVersion = file.version
         let cached =
             short && !isAbout && node.toldVersion == file.version && (node.cachedOpens == 0 || sameVersion)
             // Who writes makes the kernel cut what it holds.
-            && node.writers == 0
+            && node.writers == 0 && isOpenedAgain && !node.isPolled
         if cached {
             reply.keepCache = sameVersion
             node.cachedVersion = file.version

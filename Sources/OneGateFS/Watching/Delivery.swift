@@ -68,14 +68,19 @@ extension OneGateFileSystem {
             guard case .known(let found, _) = child(path[path.count - 1], of: parent, &state, query),
                 case .file(let file) = found.item
             else { return (nil, nil) }
+            node?.isTouched = true
             return (inode, file.size)
         }
         guard let inode, let size else { return }
-        wakePollers(of: inode)
         mount.touch(path, size: size)
         touchRevisions(of: inode, mount)
-        // To set a size is to forget what was told of it.
-        state.withLock { $0.inodes[inode]?.doubtSize() }
+        state.withLock { state in
+            let node = state.inodes[inode]
+            node?.isTouched = false
+            // To set a size is to forget what was told of it.
+            node?.doubtSize()
+        }
+        wakePollers(of: inode)
     }
 
     private func deliverAdded(_ path: [FileName], _ mount: OwnMount) {

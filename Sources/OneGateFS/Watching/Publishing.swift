@@ -26,6 +26,8 @@ extension OneGateFileSystem {
         // While a program writes, the kernel asks each time. To have it forget a size would make it drop the answer
         // to a question that it asked before, and cut what somebody reads.
         case .changed where node.writers > 0 && isOurs(change, state): node.doubtSize()
+        // What changes a thousand times in a second is forgotten as often as it is asked for.
+        case .changed where node.isUnknown: break
         case .changed: forget(node)
         case .removed:
             if let parent = node.parent { invalidator.invalidateEntry(node.name, in: parent.inode) }

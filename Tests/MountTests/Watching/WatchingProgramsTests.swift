@@ -133,6 +133,43 @@ struct WatchingProgramsTests {
         #expect(child.errorsSoFar == "")
     }
 
+    @Test("what poll(2) tells of is read whole, however often it changes")
+    func pollOften() throws {
+        let gate = try MountedGate(options: ["watch=0.05", "ttl=600"])
+        defer { gate.end() }
+        let program = """
+            import os, select, sys
+            file = os.open(sys.argv[1], os.O_RDONLY)
+            poll = select.poll()
+            poll.register(file, select.POLLPRI | select.POLLERR)
+            while True:
+                text = os.pread(file, 4096, 0)
+                if text == b"end\\n": break
+                assert text == b"v" * (len(text) - 1) + b"\\n", text
+                print(len(text), flush=True)
+                assert poll.poll(60000) != []
+            """
+        let names = (0..<4).map { "POLLED_\($0)" }
+        for name in names { gate.cloud.setAttribute(vm: 8, name: name, value: "v") }
+        let children = try names.map { name in
+            eventually("\(name) is there") { gate.exists("\(template)/\(name)") }
+            let child = try Child(["python3", "-c", program, "\(template)/\(name)"], in: gate.path)
+            waitFor("2\n", in: child)
+            return child
+        }
+        defer { for child in children { child.kill(SIGTERM) } }
+        for round in 0..<300 {
+            let value = String(repeating: "v", count: [1, 40, 2, 2000, 5, 300][round % 6])
+            gate.cloud.setAttribute(vm: 8, name: names[round % 4], value: .string(value))
+            usleep(7000)
+        }
+        for name in names { gate.cloud.setAttribute(vm: 8, name: name, value: "end") }
+        for child in children {
+            #expect(child.wait() == 0)
+            #expect(child.errorsSoFar == "")
+        }
+    }
+
     @Test("python's watchdog", .enabled(if: Self.hasWatchdog, "needs python3-watchdog"))
     func watchdog() throws {
         let gate = try MountedGate(options: ["watch=0.2"])

@@ -112,7 +112,7 @@ public final class Client: Sendable {
             used = renewed
             answer = try await send(request, used, before: deadline)
         }
-        guard (200...299).contains(answer.status) else {
+        guard answer.isSuccess else {
             throw error(OneGateError.kind(ofStatus: answer.status), answer, request, used)
         }
         // What stands between us and the server (a captive portal, a proxy) answers like this.
@@ -164,7 +164,7 @@ public final class Client: Sendable {
         case .success(let answer):
             status = answer.status
             bytes = answer.body.count
-            if !(200...299).contains(answer.status) { kind = OneGateError.kind(ofStatus: answer.status) }
+            if !answer.isSuccess { kind = OneGateError.kind(ofStatus: answer.status) }
         case .failure(.closed):
             kind = .unexpected
             words = "connection closed"

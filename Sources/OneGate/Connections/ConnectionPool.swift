@@ -75,7 +75,7 @@ final class ConnectionPool {
 
     /// Lets those that wait have connections, as many as may.
     private func admit() {
-        while admitted < limit, let exchange = waiting.popFirst() {
+        while !isClosed, admitted < limit, let exchange = waiting.popFirst() {
             // Some have ended while they waited.
             guard exchange.completion != nil else { continue }
             exchange.isAdmitted = true

@@ -55,7 +55,7 @@ final class Exchange {
             isKept = head.isKeepAlive && answer.isKeepAlive
             return .wait
         case .body(let piece):
-            let isSuccess = status.map { 200...299 ~= $0 } ?? false
+            let isSuccess = status.map(Transport.Answer.isSuccess) ?? false
             let limit = isSuccess ? limit : Exchange.errorLimit
             guard received.count + piece.readableBytes > limit else {
                 received += piece.readableBytesView

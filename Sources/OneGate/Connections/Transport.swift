@@ -26,6 +26,10 @@ final class Transport: Sendable {
     struct Answer: Sendable {
         let status: Int
         let body: [UInt8]
+
+        var isSuccess: Bool { Answer.isSuccess(status) }
+
+        static func isSuccess(_ status: Int) -> Bool { 200...299 ~= status }
     }
 
     /// Why there is no answer.

@@ -52,7 +52,7 @@ final class Tunnel: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
-            guard !(200...299 ~= head.status.code) else { return }
+            guard !Transport.Answer.isSuccess(Int(head.status.code)) else { return }
             let isLocked = head.status == .proxyAuthenticationRequired
             fail(
                 Transport.Failure.other(

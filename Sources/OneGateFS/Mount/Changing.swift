@@ -527,6 +527,8 @@ extension MountState {
     mutating func moveOverlay(from before: Inode, to inode: Inode) {
         epoch &+= 1
         inodes.prune { overlays[$0] != nil }
+        // Only what is stored can be renamed: whoever made the file shows nothing of his own any more.
+        if case .created? = overlays[inode]?.content { overlays[inode] = nil }
         guard before != inode, let overlay = overlays[before] else { return }
         if case .created = overlay.content { return }
         overlays[before] = nil

@@ -136,10 +136,11 @@ extension OneGateFileSystem {
                     inode: Inode(rawValue: 0),
                     attributes: FileAttributes(inode: item.inode, kind: item.kind, permissions: 0))
                 var node: Node?
-                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query)
+                if index > 1, case .known(let found, let until) = child(item.name, of: folder, &state, query),
+                    case let known = state.inodes.node(
+                        item.name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory),
+                    !isRead(known, otherThan: found.item, query)
                 {
-                    let known = state.inodes.node(
-                        item.name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
                     entry = self.entry(known, found.item, until: until, query, &state)
                     if let until, let listed = folder.listedUntil { folder.listedUntil = min(listed, until) }
                     node = known

@@ -46,6 +46,10 @@ final class Node {
     var cachedVersion: UInt64?
     /// How many opens read through the page cache now.
     var cachedOpens = 0
+    /// The version whose readers through the page cache are waited for, and until when.
+    var awaited: (version: UInt64, until: ContinuousClock.Instant)?
+    /// What is to be done when they have closed the file.
+    var waiters: [@Sendable () -> Void] = []
     /// The version that was last opened to be read.
     var openedVersion: UInt64?
     /// Whether somebody has waited for it with poll(2).

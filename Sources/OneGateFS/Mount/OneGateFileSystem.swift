@@ -104,6 +104,8 @@ final class OneGateFileSystem: FileSystem {
         case reply(Reply, lookups: [Inode] = [], handle: UInt64? = nil)
         /// Something has to be asked for first; then the attempt is made again.
         case needs(Source)
+        /// Somebody still reads another version; then the attempt is made again.
+        case waits(Inode)
         /// It cannot be done: a failure that is worth a line in the log.
         case failed(Failure, Inode?, FileName? = nil)
 
@@ -129,8 +131,13 @@ final class OneGateFileSystem: FileSystem {
         case .failed(let failure, let inode, let name):
             report(failure, inode, operation, name: name)
             request.answer(.error(failure.errno))
-        case .needs where query.isOurs:
+        case .needs where query.isOurs, .waits where query.isOurs:
             request.answer(.error(.noEntry))
+        case .waits(let inode):
+            let deferred = request.deferred()
+            whenRead(inode) { [self] in
+                retry(deferred, operation, query, OneGateFileSystem.attemptLimit, attempt)
+            }
         case .needs(let source):
             metrics.count(fromCache: false)
             let deferred = request.deferred()
@@ -163,6 +170,8 @@ final class OneGateFileSystem: FileSystem {
         case .failed(let failure, let inode, let name):
             report(failure, inode, operation, name: name)
             deferred.answer(.error(failure.errno))
+        case .waits(let inode):
+            whenRead(inode) { [self] in retry(deferred, operation, query, left, attempt) }
         case .needs(let source):
             guard left > 0 else {
                 let failure = Failure(.io, "the server's answers are always older than what was asked for")

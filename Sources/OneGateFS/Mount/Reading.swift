@@ -27,6 +27,7 @@ extension OneGateFileSystem {
                 }
                 let node = state.inodes.node(
                     name, of: folder, kind: found.kind, isFolder: found.item.kind == .directory)
+                if isRead(node, otherThan: found.item, query) { return .waits(node.inode) }
                 let entry = entry(node, found.item, until: until, query, &state)
                 return .reply(.entry(entry), lookups: [entry.inode])
             case .absent: return .error(.noEntry)
@@ -59,6 +60,7 @@ extension OneGateFileSystem {
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             // The kernel asks with the open file when that is what it reads: it gets the open's own version.
             if let file, case .reading(let reading)? = state.handles[file.handle] {
+                if isRead(node, otherThan: .file(reading.file), query) { return .waits(inode) }
                 let current = currentVersion(node, &state, query)
                 let limit = node.tellSize(of: reading.file.version, at: query.arrival)
                 let attributes = attributes(of: .file(reading.file), inode: inode)
@@ -72,6 +74,7 @@ extension OneGateFileSystem {
                 if node !== state.inodes.root, (item.kind == .directory) != node.isFolder {
                     return .error(.stale)
                 }
+                if isRead(node, otherThan: item, query) { return .waits(inode) }
                 let (attributes, timeout) = attributes(
                     of: item, inode: inode, timeout: told(node, item, until: until, query), query)
                 return .reply(.attributes(attributes, timeout: timeout))
@@ -231,7 +234,10 @@ extension OneGateFileSystem {
         guard let handle = state.handles.remove(number) else { return }
         switch handle {
         case .reading(let reading):
-            if reading.cached { reading.node.cachedOpens -= 1 }
+            if reading.cached {
+                reading.node.cachedOpens -= 1
+                if reading.node.cachedOpens == 0 { endReading(reading.node) }
+            }
         case .writing(let writing):
             if let node = state.inodes[writing.inode] { node.writers = max(0, node.writers - 1) }
             if case .created(let owner)? = state.overlays[writing.inode]?.content, owner == number {

@@ -16,7 +16,7 @@ extension OneGateFileSystem {
         let isChange = if case .changed = change.kind { true } else { false }
         let job = Notifier.Job(inodes: { [self] in locked(by: change) }) { [self] mount in
             switch change.kind {
-            case .changed: deliverChanged(change.path, mount)
+            case .changed: deliverChanged(change.path, mount) { [self] in deliver(change) }
             case .added: deliverAdded(change.path, mount)
             case .removed(let item): deliverRemoved(change.path, item, mount)
             }
@@ -54,24 +54,34 @@ extension OneGateFileSystem {
             let inode = state.withLock { node(at: path, $0)?.inode }
             guard let inode else { return }
             forgetNow(inode)
-            deliverChanged(path, mount)
+            deliverChanged(path, mount) { [self] in deliver(file) }
         }
         notifier.makeEvent(at: path, isChange: true, job)
     }
 
     /// The kernel was told already to forget what it knows of the file.
-    private func deliverChanged(_ path: [FileName], _ mount: OwnMount) {
-        let (inode, size): (Inode?, Int?) = state.withLock { state in
-            guard let (node, parent) = watchable(path, state) else { return (nil, nil) }
+    ///
+    /// - Parameter again: does all this later, when nobody reads what was there before.
+    private func deliverChanged(
+        _ path: [FileName], _ mount: OwnMount, again: @escaping @Sendable () -> Void
+    ) {
+        let (inode, size, isRead): (Inode?, Int?, Bool) = state.withLock { state in
+            guard let (node, parent) = watchable(path, state) else { return (nil, nil, false) }
             let query = Cache.Query.ours
             let inode = node?.inode ?? state.inodes.number(path[path.count - 1], of: parent)
             guard case .known(let found, _) = child(path[path.count - 1], of: parent, &state, query),
                 case .file(let file) = found.item
-            else { return (nil, nil) }
-            node?.isTouched = true
-            return (inode, file.size)
+            else { return (nil, nil, false) }
+            let isRead = node?.isRead(otherThan: file.version, at: .now) ?? false
+            if !isRead { node?.isTouched = true }
+            return (inode, file.size, isRead)
         }
         guard let inode, let size else { return }
+        guard !isRead else {
+            // This thread has no descriptors to wake another one with.
+            invalidator.perform { [self] _ in whenRead(inode, again) }
+            return
+        }
         mount.touch(path, size: size)
         touchRevisions(of: inode, mount)
         state.withLock { state in

@@ -170,6 +170,48 @@ struct WatchingProgramsTests {
         }
     }
 
+    @Test(
+        "whoever opens and reads gets one whole version, however often it changes and whoever asks for its size"
+    )
+    func readOften() throws {
+        let gate = try MountedGate(options: ["watch=0.05", "ttl=600"])
+        defer { gate.end() }
+        let program = """
+            import os, sys
+            last = 0
+            while True:
+                for turn in range(20):
+                    if turn % 3 == 0: os.stat(sys.argv[1])
+                    file = os.open(sys.argv[1], os.O_RDONLY)
+                    text = os.pread(file, 4096, 0)
+                    os.close(file)
+                    if text == b"end\\n": sys.exit()
+                    assert text == b"v" * (len(text) - 1) + b"\\n", text
+                    if last != len(text): print(len(text), flush=True)
+                    last = len(text)
+            """
+        let names = (0..<2).map { "READ_\($0)" }
+        for name in names { gate.cloud.setAttribute(vm: 8, name: name, value: "v") }
+        let children = try (names + names).map { name in
+            eventually("\(name) is there") { gate.exists("\(template)/\(name)") }
+            let child = try Child(["python3", "-c", program, "\(template)/\(name)"], in: gate.path)
+            waitFor("2\n", in: child)
+            return child
+        }
+        defer { for child in children { child.kill(SIGTERM) } }
+        for round in 0..<200 {
+            let value = String(repeating: "v", count: [1, 40, 2, 2000, 5, 300][round % 6])
+            gate.cloud.setAttribute(vm: 8, name: names[round % 2], value: .string(value))
+            usleep(20_000)
+        }
+        for name in names { gate.cloud.setAttribute(vm: 8, name: name, value: "end") }
+        for child in children {
+            #expect(child.wait() == 0)
+            #expect(child.errorsSoFar == "")
+            #expect(child.outputSoFar.split(separator: "\n").count > 5)
+        }
+    }
+
     @Test("python's watchdog", .enabled(if: Self.hasWatchdog, "needs python3-watchdog"))
     func watchdog() throws {
         let gate = try MountedGate(options: ["watch=0.2"])

@@ -121,6 +121,35 @@ struct HangingServerTests {
         #expect(!MountTable.has(gate.path))
     }
 
+    @Test(
+        "what is interrupted while it waits for its turn is not sent any more",
+        arguments: [
+            "exec perl -e 'truncate(\"B\", 1) or die'", "exec rm VECTOR/K",
+            "exec mv VECTOR/K VECTOR/L", "exec env printf 'c\n' > B",
+        ])
+    func interruptedTurn(script: String) throws {
+        let gate = try MountedGate(options: ["timeout=600"])
+        defer { gate.end() }
+        let made = "cd vm/8/USER_TEMPLATE && echo a > A && echo b > B && mkdir VECTOR && echo k > VECTOR/K"
+        try #require(gate.shell(made).succeeded)
+        gate.simulator.inject(.delay(.seconds(6)), method: "PUT", count: 1)
+        let first = try blocked(gate, "exec rm vm/8/USER_TEMPLATE/A")
+        let before = gate.simulator.requestCount
+        let second = try gate.start("cd vm/8/USER_TEMPLATE && \(script)")
+        usleep(300_000)
+        #expect(second.isRunning)
+        second.kill(SIGINT)
+        #expect(second.finish().status != 0)
+        #expect(first.isRunning)
+        #expect(first.finish().status == 0)
+        // What waited for its turn would have it by now, and this comes after it.
+        try #expect(gate.shell("echo d > vm/8/USER_TEMPLATE/D").succeeded)
+        let changes = gate.simulator.requests.dropFirst(before).filter { $0.method == "PUT" }
+        #expect(changes.count == 1)
+        #expect(gate.cloud.attribute(vm: 8, name: "B") == "b")
+        #expect(gate.cloud.attribute(vm: 8, name: "VECTOR") == ["K": "k"])
+    }
+
     @Test("the end waits for the change under way, and begins none that waits for its turn")
     func endDuringChanges() throws {
         let gate = try MountedGate(options: ["timeout=20"])

@@ -130,11 +130,14 @@ struct HangingServerTests {
     func interruptedTurn(script: String) throws {
         let gate = try MountedGate(options: ["timeout=600"])
         defer { gate.end() }
-        let made = "cd vm/8/USER_TEMPLATE && echo a > A && echo b > B && mkdir VECTOR && echo k > VECTOR/K"
+        let made =
+            "cd vm/8/USER_TEMPLATE && mkdir FIRST VECTOR && echo k > FIRST/K && echo b > B && echo k > VECTOR/K"
         try #require(gate.shell(made).succeeded)
         gate.simulator.inject(.delay(.seconds(6)), method: "PUT", count: 1)
-        let first = try blocked(gate, "exec rm vm/8/USER_TEMPLATE/A")
-        let before = gate.simulator.requestCount
+        func changes() -> Int { gate.simulator.requests.count { $0.method == "PUT" } }
+        let before = changes()
+        // In a folder of its own, which it locks.
+        let first = try blocked(gate, "exec rm vm/8/USER_TEMPLATE/FIRST/K")
         let second = try gate.start("cd vm/8/USER_TEMPLATE && \(script)")
         usleep(300_000)
         #expect(second.isRunning)
@@ -144,8 +147,7 @@ struct HangingServerTests {
         #expect(first.finish().status == 0)
         // What waited for its turn would have it by now, and this comes after it.
         try #expect(gate.shell("echo d > vm/8/USER_TEMPLATE/D").succeeded)
-        let changes = gate.simulator.requests.dropFirst(before).filter { $0.method == "PUT" }
-        #expect(changes.count == 1)
+        #expect(changes() == before + 2)
         #expect(gate.cloud.attribute(vm: 8, name: "B") == "b")
         #expect(gate.cloud.attribute(vm: 8, name: "VECTOR") == ["K": "k"])
     }

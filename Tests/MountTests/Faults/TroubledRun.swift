@@ -130,6 +130,9 @@ final class TroubledRun: Sendable {
     private func call<Result>(_ what: String, _ body: () throws -> Result) rethrows -> Result {
         let begin = ContinuousClock.now
         let result = try body()
+        // A lock that is waited for sets it, too.
+        let number = errno
+        defer { errno = number }
         let time = ContinuousClock.now - begin
         figures.withLock { figures in
             figures.calls += 1

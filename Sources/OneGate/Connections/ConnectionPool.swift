@@ -15,6 +15,7 @@ final class ConnectionPool {
     private var underWay: [ObjectIdentifier: Exchange] = [:]
     /// How many exchanges have a connection or are getting one.
     private var admitted = 0
+    private var isAdmitting = false
     private var sweep: Scheduled<Void>?
     private var isClosed = false
 
@@ -75,6 +76,10 @@ final class ConnectionPool {
 
     /// Lets those that wait have connections, as many as may.
     private func admit() {
+        // What fails at once ends in here, and the next one is admitted by the loop.
+        guard !isAdmitting else { return }
+        isAdmitting = true
+        defer { isAdmitting = false }
         while !isClosed, admitted < limit, let exchange = waiting.popFirst() {
             // Some have ended while they waited.
             guard exchange.completion != nil else { continue }

@@ -72,6 +72,8 @@ final class Connector {
             try NIOSSLContext(configuration: tls)
         }
         context = made
+        // The next one may have the descriptors for it.
+        made.assumeIsolated().whenFailure { _ in self.context = nil }
         return made
     }
 

@@ -117,15 +117,20 @@ extension OneGateFileSystem {
             ($0.cache.machines[id]?.value, $0.newStamp(), $0.restricted)
         }
         let tree = VirtualMachineTree.build(machine, previous: previous, stamp: stamp, restricted: restricted)
-        take([(id, tree)], asked: asked)
+        take([(id, tree, builtOn: previous)], stamp, asked: asked)
     }
 
-    /// Takes in the trees of several VMs.
-    private func take(_ trees: [(id: Int, tree: Directory)], asked: ContinuousClock.Instant) {
+    /// Takes in the trees of several VMs, each built on what was known of it then.
+    private func take(
+        _ trees: [(id: Int, tree: Directory, builtOn: Directory?)], _ stamp: Stamp,
+        asked: ContinuousClock.Instant
+    ) {
         let (changes, folders): ([TreeChange], [[FileName]]) = state.withLock { state in
             var changes: [TreeChange] = []
             var folders: [[FileName]] = []
-            for (id, tree) in trees {
+            for (id, tree, base) in trees {
+                let known = state.cache.machines[id]?.value
+                let tree = known.map { $0 === base || $0 === tree ? tree : tree.sharing($0, stamp) } ?? tree
                 let (taken, before) = state.cache.learn(machine: id, .present(tree), asked: asked)
                 guard taken else { continue }
                 let folder: [FileName] = ["vm", Name.file(for: String(id))]
@@ -175,7 +180,9 @@ extension OneGateFileSystem {
         let known = state.withLock { $0.cache.service.value }
         if let known, known.complete, known.body == body {
             take(service: known, [:], asked: asked)
-            return take(state.withLock { $0.serviceTrees.map { (id: $0.key, tree: $0.value) } }, asked: asked)
+            let (trees, stamp) = state.withLock { ($0.serviceTrees, $0.newStamp()) }
+            return take(
+                trees.map { (id: $0.key, tree: $0.value, builtOn: nil) }, stamp, asked: asked)
         }
         let service: Service
         do {
@@ -210,7 +217,7 @@ extension OneGateFileSystem {
             directory: directory, members: members, complete: members.count == trees.count, body: body)
         state.withLock { $0.serviceTrees = trees }
         take(service: snapshot, trees, asked: asked)
-        take(trees.map { (id: $0.key, tree: $0.value) }, asked: asked)
+        take(trees.map { (id: $0.key, tree: $0.value, builtOn: before[$0.key]) }, stamp, asked: asked)
     }
 
     private func learnPlainService(asked: ContinuousClock.Instant) async throws(Failure) {

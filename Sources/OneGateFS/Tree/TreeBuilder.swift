@@ -125,4 +125,53 @@ struct TreeBuilder {
             items: items, purpose: purpose,
             modified: sameNames ? previous?.modified ?? stamp.time : stamp.time)
     }
+
+    /// Adds an item that was built on another tree than the one before.
+    private mutating func adopt(_ name: FileName, _ item: Item) {
+        switch item {
+        case .file(let file):
+            if let before = previous?.file(name), before.purpose == file.purpose,
+                before.permissions == file.permissions, case .bytes(let old) = before.content,
+                case .bytes(let new) = file.content, old == new
+            {
+                return put(name, .file(before), reused: true)
+            }
+            put(name, item, reused: false)
+        case .link(let link): self.link(name, to: link.target)
+        case .directory(let directory):
+            let before = previous?.directory(name)
+            let shared = before.map { directory.sharing($0, stamp) } ?? directory
+            put(name, .directory(shared), reused: shared === before)
+        }
+    }
+
+    /// Adds items that were built on another tree; a text made on demand is the one before if all others are.
+    fileprivate mutating func adopt(_ directory: Directory) {
+        func isDeferred(_ item: Item) -> Bool {
+            if case .file(let file) = item, case .deferred = file.content { true } else { false }
+        }
+        for (name, item) in directory.items {
+            // For its place; what it is follows.
+            if isDeferred(item) { items[name] = item } else { adopt(name, item) }
+        }
+        let unchanged = !changed && directory.items.count == previous?.items.count
+        for (name, item) in directory.items where isDeferred(item) {
+            if unchanged, let before = previous?.file(name) {
+                put(name, .file(before), reused: true)
+            } else {
+                put(name, item, reused: false)
+            }
+        }
+    }
+}
+
+extension Directory {
+    /// This directory, with everything that is as it is in another one taken from there.
+    ///
+    /// Two answers that say the same may be taken in at once, each built on what was known before both.
+    func sharing(_ other: Directory, _ stamp: Stamp) -> Directory {
+        var builder = TreeBuilder(previous: other, stamp: stamp, purpose: purpose)
+        builder.adopt(self)
+        return builder.build()
+    }
 }

@@ -40,7 +40,7 @@ extension FuzzTarget {
             try claim(settings.vmID >= 0 && (1...65535).contains(endpoint.port), "\(settings)")
             try claim(
                 settings.token.headerValue.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }, "a blank in the token")
-            _ = proxies.proxy(for: endpoint)
+            _ = try proxies.proxy(for: endpoint)
             let again = try Endpoint(parsing: endpoint.url)
             try claim(again == endpoint, "\(endpoint.url) is \(again.url)")
         } catch let refusal as SettingsError {

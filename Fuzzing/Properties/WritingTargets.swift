@@ -154,6 +154,7 @@ extension FuzzTarget {
         var session = WriteSession(
             content: start, truncated: flags & 2 != 0, appends: appends, new: flags & 4 != 0)
         var file = session.content
+        var server = flags & 2 != 0 ? Array("old\n".utf8) : start
         while !input.isEmpty {
             let call = input.byte()
             let before = file
@@ -178,14 +179,16 @@ extension FuzzTarget {
             }
             switch action {
             case .hold: break
-            case .publish(let content, _):
+            case .publish(let content, let appended):
                 try claim(content == file, "\(content) is sent for \(file)")
+                let stored = appended.map { server + $0 } ?? content
+                try claim(stored == file, "\(stored) is stored for \(file)")
                 try claim(
                     ValueCheck.problem(with: WriteSession.value(of: content)) == nil,
                     "a bad value is sent: \(content)")
                 let isStored = call & 8 == 0
-                session.completed(isStored)
-                if !isStored { file = session.content }
+                session.completed(isStored ? stored : nil, change: session.change)
+                if isStored { server = stored } else { file = session.content }
             case .create: throw Violation(description: "an empty value is stored before the last close")
             case .refuse: file = call & 3 == 1 ? file : before
             }

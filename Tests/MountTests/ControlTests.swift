@@ -134,6 +134,45 @@ struct ControlTests {
         }
     }
 
+    @Test("what is interrupted and tried again, as Python does by itself, is sent once", .needs("python3"))
+    func triedAgain() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        _ = try gate.text("vm/9/USER_TEMPLATE/ACTIVE")
+        gate.simulator.inject(.slowAnswer(.seconds(1)), method: "PUT")
+        gate.simulator.inject(.slowAnswer(.seconds(1)), method: "POST")
+        let program = """
+            import os, signal, sys
+            signal.signal(signal.SIGALRM, lambda *arguments: None)
+            file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
+            signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+            print(os.write(file, sys.argv[2].encode()))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            os.close(file)
+            """
+        var requests = try gate.requests {
+            let outcome = try gate.python(program, "vm/9/control", "suspend\n")
+            #expect(outcome.output == "8\n", "\(outcome)")
+        }
+        #expect(requests.changes.count == 1)
+        requests = try gate.requests {
+            let outcome = try gate.python(program, "vm/9/USER_TEMPLATE/ACTIVE", "again")
+            #expect(outcome.output == "5\n", "\(outcome)")
+        }
+        #expect(requests.changes.count == 1)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES\nagain")
+        // One that waits for its turn is sent after all, once.
+        let other = try gate.start("echo x > vm/9/USER_TEMPLATE/OTHER")
+        eventually("it is under way") { gate.simulator.requests.last?.method == "PUT" }
+        requests = try gate.requests {
+            let outcome = try gate.python(program, "vm/9/USER_TEMPLATE/ACTIVE", "!")
+            #expect(outcome.output == "1\n", "\(outcome)")
+        }
+        #expect(other.finish().succeeded)
+        #expect(requests.changes.count <= 2)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES\nagain\n!")
+    }
+
     @Test("writing CARDINALITY scales the role")
     func scale() throws {
         let gate = try MountedGate(options: ["ttl=0"])

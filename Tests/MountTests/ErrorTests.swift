@@ -202,6 +202,18 @@ struct ErrorTests {
         #expect(requests.changes.lines == [])
     }
 
+    @Test("a file's name cannot make a line of the errors its own")
+    func forgedLine() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        #expect(throws: SystemError(what: "", number: EINVAL)) {
+            try gate.write("", to: "vm/8/USER_TEMPLATE/x\n2026-01-01T00:00:00.000Z write EIO 500 \"no\"")
+        }
+        let lines = try gate.errors().split(separator: "\n")
+        let path = "/vm/8/USER_TEMPLATE/x%0A2026-01-01T00:00:00.000Z%20write%20EIO%20500%20\"no\" EINVAL"
+        #expect(!lines.isEmpty && lines.allSatisfy { $0.contains(path) }, "\(lines)")
+    }
+
     @Test("a refused connection is EHOSTUNREACH")
     func refusedConnection() throws {
         let gate = try MountedGate(options: ["ttl=0"])

@@ -41,6 +41,61 @@ struct RemovingTests {
         #expect(gate.cloud.attribute(vm: 9, name: "HYPERVISOR") == "kvm")
     }
 
+    @Test("a last key that the server does not erase is no success of rm -f")
+    func removeLastKey() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        gate.cloud.setAttribute(vm: 9, name: "ONE", value: ["KEY": "1"])
+        gate.cloud.setAttribute(vm: 9, name: "a-b", value: "makes every erase in this VM fail")
+        let outcome = try gate.shell("rm -f vm/9/USER_TEMPLATE/ONE/KEY")
+        #expect(outcome.errors.contains("Input/output error"), "\(outcome)")
+        #expect(gate.cloud.attribute(vm: 9, name: "ONE") == ["KEY": "1"])
+    }
+
+    @Test("mv takes what is stored by then", arguments: ["B", ".scratch"])
+    func moveNewer(goal: String) throws {
+        let gate = try MountedGate(options: ["ttl=600", "peer_ttl=600"])
+        defer { gate.end() }
+        #expect(try gate.text("vm/9/USER_TEMPLATE/ACTIVE") == "YES\n")
+        gate.cloud.setAttribute(vm: 9, name: "ACTIVE", value: "new")
+        try #expect(gate.shell("cd vm/9/USER_TEMPLATE && mv ACTIVE \(goal)").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == nil)
+        #expect(try gate.text("vm/9/USER_TEMPLATE/\(goal)") == "new\n")
+    }
+
+    @Test("what was made here, stored otherwise and removed is gone", .needs("python3"))
+    func createdElsewhere() throws {
+        let gate = try MountedGate(options: ["ttl=600"])
+        defer { gate.end() }
+        let program = """
+            import os
+            file = os.open('vm/9/USER_TEMPLATE/MADE', os.O_WRONLY | os.O_CREAT)
+            print(os.path.exists('vm/9/USER_TEMPLATE/MADE'))
+            with open('vm/9/update', 'w') as update: update.write('MADE=x')
+            os.unlink('vm/9/USER_TEMPLATE/MADE')
+            print(os.path.exists('vm/9/USER_TEMPLATE/MADE'), 'MADE' in os.listdir('vm/9/USER_TEMPLATE'))
+            """
+        let outcome = try gate.python(program)
+        #expect(outcome.output == "True\nFalse False\n", "\(outcome)")
+    }
+
+    @Test("names of scratch files that come and go leave nothing")
+    func scratchNames() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        func count() throws -> Int {
+            let outcome = try gate.shell(
+                """
+                cd vm/9/USER_TEMPLATE
+                for I in $(seq 1 50); do echo x > .a; mv .a .b; rm .b; done
+                awk '/^onegatefs_inodes/ { print $2 }' ../../../.onegatefs/metrics
+                """)
+            return Int(try #require(Double(outcome.output.dropLast()), "\(outcome)"))
+        }
+        let before = try count()
+        #expect(try count() <= before + 5)
+    }
+
     @Test("erasing and writing one VM at the same time loses nothing")
     func removeWhileWriting() throws {
         let gate = try MountedGate()

@@ -67,6 +67,29 @@ struct ServiceTests {
         #expect(try gate.names("") == [".onegatefs", "vm"])
     }
 
+    @Test("another 400 than those that say so does not make the service vanish")
+    func otherRefusal() throws {
+        let gate = try MountedGate(options: ["ttl=0"])
+        defer { gate.end() }
+        #expect(try gate.names("vm") == ["10", "8", "9", "self"])
+        gate.simulator.inject(.status(400, "Bad Request"), path: "/service")
+        #expect(throws: SystemError(what: "", number: EIO)) { try gate.text("service/STATE") }
+        #expect(throws: SystemError(what: "", number: EIO)) { try gate.text("vm/9/STATE") }
+        gate.simulator.clearFaults()
+        #expect(try gate.text("vm/9/STATE") == "RUNNING\n")
+    }
+
+    @Test("the file with all VMs shows what was just written to one of them", arguments: [8, 9])
+    func ownWrites(vm: Int) throws {
+        let gate = try MountedGate(options: ["ttl=600", "peer_ttl=600"])
+        defer { gate.end() }
+        #expect(try !gate.text("service/extended.json").contains("just-written"))
+        try gate.write("just-written", to: "vm/\(vm)/USER_TEMPLATE/HYPERVISOR")
+        #expect(try gate.text("service/extended.json").contains("just-written"))
+        try #expect(gate.shell("rm vm/\(vm)/USER_TEMPLATE/HYPERVISOR").succeeded)
+        #expect(try !gate.text("service/extended.json").contains("just-written"))
+    }
+
     @Test("one VM that may not be read does not hide the others")
     func unreadable() throws {
         let gate = try MountedGate(options: ["ttl=0"])

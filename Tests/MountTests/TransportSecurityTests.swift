@@ -161,6 +161,103 @@ struct TransportSecurityTests {
         #expect(proxy.received.count == count)
         outcome = try read("http://gate.invalid", all.merging(["http_proxy": "http://127.0.0.1:1"]) { $1 })
         #expect(outcome.errors.contains("No route to host"), "\(outcome)")
+
+        // What cannot be used is refused: a direct connection is not what was meant.
+        outcome = try read(
+            simulator.endpoint, all.merging(["http_proxy": "socks5://u:secret@127.0.0.1:1"]) { $1 })
+        #expect(
+            !outcome.succeeded && outcome.errors.contains("http_proxy") && !outcome.errors.contains("secret"))
+
+        // A certificate is compared with the address at the other end, and there is the proxy.
+        let asked = proxy.received
+        outcome = try read("https://127.0.0.1:\(secure.port)", all.merging(["https_proxy": address]) { $1 })
+        #expect(outcome.output == "" && outcome.errors.contains("needs a name"), "\(outcome)")
+        #expect(proxy.received == asked)
+    }
+
+    @Test(
+        "of a name's addresses one that answers is used, though others refuse or say nothing, and none is left open",
+        .enabled(if: geteuid() == 0, "needs root"), arguments: [false, true])
+    func addresses(isSilent: Bool) throws {
+        let folder = try Executables.makeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let simulator = try Simulator(cloud: .panacea())
+        let secure = try SecureServer(.good, before: simulator, in: folder)
+        defer { secure.end() }
+        let proxy = try Listener(tunnelling: true)
+        defer { proxy.end() }
+        let ports = [simulator.port, secure.port, proxy.port]
+        let silence = isSilent ? try Silence(ports) : nil
+        defer { silence?.end() }
+        try simulator.environmentFile(vm: 8).write(toFile: folder + "/env", atomically: true, encoding: .utf8)
+        func read(_ endpoint: String, _ environment: [String: String] = [:]) throws -> Child.Outcome {
+            let script = """
+                mount --make-rprivate / && printf '::1 %s\n127.0.0.1 %s\n' gate gate localhost localhost > hosts &&
+                mount --bind hosts /etc/hosts && mkdir -p m &&
+                { "$ONEGATEFS" -f -o env_file=env,ca_file=tls/ca.pem,endpoint=\(endpoint),ttl=0,watch=0,timeout=20 m & } &&
+                until mountpoint -q m; do sleep 0.05; done
+                for i in 1 2 3; do cat m/vm/8/STATE; done
+                cat m/.onegatefs/errors >&2
+                ls -l /proc/$!/fd | grep -c socket:
+                umount m; wait
+                """
+            return try Child(
+                ["unshare", "-m", "sh", "-c", script], in: folder,
+                environment: [
+                    "ONEGATEFS": Executables.onegatefs, "no_proxy": "", "NO_PROXY": "",
+                ].merging(environment) { $1 }
+            ).finish()
+        }
+        for (endpoint, environment) in [
+            ("http://gate:\(simulator.port)", [:]),
+            ("https://localhost:\(secure.port)", [:]),
+            ("https://localhost:\(secure.port)", ["https_proxy": "http://gate:\(proxy.port)"]),
+        ] {
+            let outcome = try read(endpoint, environment)
+            #expect(
+                outcome.output == "RUNNING\nRUNNING\nRUNNING\n1\n", "\(endpoint) \(environment): \(outcome)")
+        }
+        // One that is down is an error like any other.
+        let down = try read("https://localhost:\(secure.port)", ["https_proxy": "http://gate:1"])
+        #expect(down.errors.contains("EHOSTUNREACH"), "\(down)")
+    }
+}
+
+/// Listens on ::1 and answers nobody: not even to connect.
+private final class Silence: Sendable {
+    private let child: Child
+
+    init(_ ports: [Int]) throws {
+        let child = try Child(
+            [
+                "python3", "-u", "-c",
+                """
+                import socket, sys, time
+                kept = []
+                for port in sys.argv[1:]:
+                    listener = socket.socket(socket.AF_INET6)
+                    listener.bind(('::1', int(port)))
+                    listener.listen(0)
+                    kept.append(listener)
+                    # Nobody takes them, and there is no room for more.
+                    for _ in range(4):
+                        client = socket.socket(socket.AF_INET6)
+                        client.setblocking(False)
+                        client.connect_ex(('::1', int(port)))
+                        kept.append(client)
+                time.sleep(0.5)
+                print('ready')
+                time.sleep(600)
+                """,
+            ] + ports.map(String.init))
+        self.child = child
+        eventually("it listens") { child.outputSoFar.contains("ready") || !child.isRunning }
+        guard child.isRunning else { throw Child.StartError(description: "no listener: \(child.finish())") }
+    }
+
+    func end() {
+        child.kill(SIGKILL)
+        _ = child.wait()
     }
 }
 

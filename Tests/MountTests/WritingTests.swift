@@ -127,6 +127,44 @@ struct WritingTests {
         #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "OTHER\nmine")
     }
 
+    @Test("what is truncated and then appended to begins anew", .needs("python3"))
+    func truncatedAppend() throws {
+        let gate = try MountedGate(options: ["ttl=600"])
+        defer { gate.end() }
+        try gate.write("old\n", to: "vm/9/USER_TEMPLATE/ACTIVE")
+        try #expect(
+            gate.shell("echo new | dd of=vm/9/USER_TEMPLATE/ACTIVE oflag=append status=none").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "new")
+        let program = """
+            import sys
+            with open(sys.argv[1], 'a') as file:
+                file.truncate(0)
+                file.write('one\\n'); file.flush()
+                file.write('two\\n')
+            """
+        try #expect(gate.python(program, "vm/9/USER_TEMPLATE/ACTIVE").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "one\ntwo")
+    }
+
+    @Test(
+        "a piece that is refused when one descriptor is closed is refused when the next one is, too",
+        .needs("python3"))
+    func refusedPiece() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let program = """
+            import errno, os, sys
+            file = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)
+            os.write(file, b'a' * 511 + b' ')
+            other = os.dup(file)
+            for descriptor in (other, file):
+                try: os.close(descriptor)
+                except OSError as error: print(errno.errorcode[error.errno])
+            """
+        #expect(try gate.python(program, "vm/9/USER_TEMPLATE/ACTIVE").output == "EINVAL\nEINVAL\n")
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
     @Test("a long value comes in pieces and is stored whole", .needs("python3"))
     func pieces() throws {
         let gate = try MountedGate()

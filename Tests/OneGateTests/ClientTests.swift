@@ -1,3 +1,4 @@
+import Dispatch
 import Logging
 import Synchronization
 import Testing
@@ -226,7 +227,9 @@ import Testing
 
     @Test("nobody there, and no such name, is unreachable")
     func unreachable() async throws {
-        for endpoint in [try await ScriptedServer.deadEndpoint(), "http://onegate.invalid:5030"] {
+        for endpoint in [
+            try await ScriptedServer.deadEndpoint(), "http://onegate.invalid:5030", "http://[fe80::1]:5030",
+        ] {
             let error = try await withClient(endpoint) { client in
                 try await failure { _ = try await client.vm() }
             }
@@ -423,13 +426,33 @@ import Testing
         }
     }
 
+    @Test(
+        "a proxy that cannot be used is refused, and what is in its URL is not repeated",
+        arguments: [
+            "https://u:pass@127.0.0.1", "socks5://u:pass@127.0.0.1", "u:pass@127.0.0.1:port", "http://",
+        ])
+    func unusableProxy(url: String) async throws {
+        for (variable, endpoint) in [
+            ("http_proxy", "http://h"), ("http_proxy", "https://h"), ("https_proxy", "https://h"),
+        ] {
+            let proxies = Proxies(environment: [variable: url])
+            let error = try await #require(throws: SettingsError.self) {
+                try await withClient(endpoint, proxies: proxies) { _ in }
+            }
+            #expect(error.description.hasPrefix(variable + " "))
+            #expect(!error.description.contains("pass"))
+            let excepted = Proxies(environment: [variable: url, "no_proxy": "h"])
+            try await withClient(endpoint, proxies: excepted) { _ in }
+        }
+    }
+
     @Test("no_proxy has names, domains, addresses, networks and ports")
     func exceptions() throws {
         func isProxied(_ endpoint: String, _ exceptions: String) throws -> Bool {
             let proxies = Proxies(environment: [
                 "HTTP_PROXY": "http://u:p%40@proxy:3128", "no_proxy": exceptions,
             ])
-            let proxy = proxies.proxy(for: try Endpoint(parsing: endpoint))
+            let proxy = try proxies.proxy(for: Endpoint(parsing: endpoint))
             #expect(proxy == nil || proxy?.host == "proxy" && proxy?.port == 3128 && proxy?.password == "p@")
             return proxy != nil
         }
@@ -472,6 +495,29 @@ import Testing
             #expect(client.settings.token == Token("new"))
         }
         #expect(reloads.withLock { $0 } == 1)
+    }
+
+    @Test("settings whose reading takes longer than the request may leave the 401 as it is")
+    func slowReload() async throws {
+        let server = try await ScriptedServer { _ in .answer(401, "Not authorized") }
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let endpoint = server.endpoint
+        let isReading = DispatchSemaphore(value: 0)
+        try await withClient(
+            endpoint, timeout: .milliseconds(300),
+            reload: {
+                isReading.wait()
+                end.finish()
+                return try ClientTests.settings(endpoint, token: "new")
+            }
+        ) { client in
+            let error = try await failure { _ = try await client.vm() }
+            #expect(error.kind == .unauthorized)
+            #expect(client.settings.token == Token(ClientTests.secret))
+            isReading.signal()
+            for await _ in ends {}
+            try await eventually { client.settings.token == Token("new") }
+        }
     }
 
     @Test("the same settings again, or none, leave the 401 as it is")

@@ -103,7 +103,8 @@ final class PendingRequests: Sendable {
 
     /// The same for what the session's end does not wait for. Gives whether there is something that it waits for.
     func endUnawaited(with error: Errno) -> Bool {
-        end(with: error) { !$0.isAwaited }
+        // What is just being added is still used, and ended the next time.
+        end(with: error) { !$0.isAwaited && !$0.isBeingAdded }
         return state.withLock { !$0.entries.isEmpty }
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// A client of OneGate for one VM.
 ///
 /// It sends what it is asked to, one HTTP request a call, and keeps nothing but connections. Reads and updates are sent
-/// again once when an idle connection turns out to be closed; erasing, actions and scaling are not. Changes to one VM should
+/// again once when the connection is closed before anything of an answer came; erasing, actions and scaling are not. Changes to one VM should
 /// be made one after the other: the server loses an update that is made while it erases.
 public final class Client: Sendable {
     /// How requests are made.
@@ -61,13 +61,13 @@ public final class Client: Sendable {
     ///     its own.
     ///   - logger: Gets requests and their failures at debug. The token is never in it.
     ///   - observer: Is told of every HTTP request, on whatever thread; it must not block.
-    /// - Throws: `SettingsError` when `caFile` cannot be used.
+    /// - Throws: `SettingsError` when `caFile` cannot be used, or the proxy that the environment names for the endpoint.
     public init(
         settings: Settings, configuration: Configuration = Configuration(),
         reload: (@Sendable () throws -> Settings)? = nil, logger: Logger,
         observer: (@Sendable (RequestReport) -> Void)? = nil
     ) throws {
-        self.transport = try Transport(configuration: configuration)
+        self.transport = try Transport(configuration: configuration, settings: settings)
         self.timeout = configuration.timeout
         self.reload = reload
         self.logger = logger
@@ -108,7 +108,9 @@ public final class Client: Sendable {
         let (settings, generation) = state.withLock { ($0.settings, $0.generation) }
         var used = settings
         var answer = try await send(request, used, before: deadline)
-        if answer.status == 401, let renewed = await renewedSettings(insteadOf: used, generation) {
+        if answer.status == 401,
+            let renewed = await renewedSettings(insteadOf: used, generation, before: deadline)
+        {
             used = renewed
             answer = try await send(request, used, before: deadline)
         }
@@ -187,8 +189,10 @@ public final class Client: Sendable {
 
     /// Reads the settings again after a 401, once for everybody who got one with the same settings.
     ///
-    /// - Returns: The settings, if they are others than those that were refused.
-    private func renewedSettings(insteadOf refused: Settings, _ generation: Int) async -> Settings? {
+    /// - Returns: The settings, if they are others than those that were refused, by the deadline.
+    private func renewedSettings(
+        insteadOf refused: Settings, _ generation: Int, before deadline: ContinuousClock.Instant
+    ) async -> Settings? {
         let reloading: Task<Void, Never>? = state.withLock { state in
             guard state.generation == generation, let reload else { return nil }
             if let running = state.reloading { return running }
@@ -202,9 +206,24 @@ public final class Client: Sendable {
             state.reloading = task
             return task
         }
-        await reloading?.value
+        if let reloading { await Client.wait(for: reloading, until: deadline) }
         let current = settings
         return current == refused ? nil : current
+    }
+
+    /// Waits for a task, but not after a deadline, nor for a task of its own that is cancelled.
+    private static func wait(for task: Task<Void, Never>, until deadline: ContinuousClock.Instant) async {
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let timer = Task {
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            end.finish()
+        }
+        Task {
+            await task.value
+            timer.cancel()
+        }
+        for await _ in ends {}
+        timer.cancel()
     }
 
     private func finishReload(_ result: Result<Settings, any Error>) {

@@ -31,38 +31,49 @@ final class Connector {
         guard destination.isSecure else {
             let (host, port) =
                 destination.proxy.map { ($0.host, $0.port) } ?? (destination.host, destination.port)
-            return open(host, port) { channel in try Connector.add(connection, to: channel) }.map { _ in }
+            return open(host, port).assumeIsolated().flatMapThrowing { try self.add(connection, to: $0) }
+                .nonisolated()
+        }
+        // The TLS library compares the certificate with the address at the channel's other end, which is the proxy's.
+        guard destination.proxy == nil || !Connector.isAddress(destination.host) || isInsecure else {
+            return loop.makeFailedFuture(Connector.unnamed)
         }
         return secureContext().assumeIsolated().flatMap { context in
             guard let proxy = destination.proxy else {
-                return self.open(destination.host, destination.port) { channel in
-                    try Connector.add(connection, to: channel, context)
-                }.map { _ in }
+                return self.open(destination.host, destination.port).assumeIsolated().flatMapThrowing {
+                    try self.add(connection, to: $0, context)
+                }.nonisolated()
             }
-            let tunnel = Tunnel(to: destination, through: proxy, before: deadline, on: self.loop)
-            let opened = self.open(proxy.host, proxy.port, tunnel.add(to:))
-            // Without a channel nobody else would tell.
-            opened.assumeIsolated().whenFailure(tunnel.fail)
-            return opened.and(tunnel.established).assumeIsolated().flatMapThrowing { channel, _ in
-                try Connector.add(connection, to: channel, context)
+            return self.open(proxy.host, proxy.port).assumeIsolated().flatMap { channel in
+                let tunnel = Tunnel(to: destination, through: proxy, before: deadline, on: self.loop)
+                tunnel.add(to: channel)
+                return tunnel.established.assumeIsolated().flatMapThrowing {
+                    try self.add(connection, to: channel, context)
+                }.nonisolated()
             }.nonisolated()
         }.nonisolated()
     }
 
-    private func open(
-        _ host: String, _ port: Int, _ initialize: @escaping (any Channel) throws -> Void
-    ) -> EventLoopFuture<any Channel> {
-        // The channel has the same loop.
-        let initialize = NIOLoopBound(initialize, eventLoop: loop)
-        let bootstrap = ClientBootstrap(group: loop).connectTimeout(timeout).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture { try initialize.value(channel) }
-        }
+    private static let unnamed = Transport.Failure.other(
+        .unexpected,
+        "through a proxy a server with https needs a name: the certificate of an address cannot be verified")
+
+    /// Opens a channel. A name may have several addresses, each of which is tried with a channel of its own: so there is nothing
+    /// in it yet.
+    private func open(_ host: String, _ port: Int) -> EventLoopFuture<any Channel> {
+        let bootstrap = ClientBootstrap(group: loop).connectTimeout(timeout)
         // An address needs nobody to look it up.
         if let address = try? SocketAddress(ipAddress: host, port: port) {
             return bootstrap.connect(to: address)
         }
         return bootstrap.connect(host: host, port: port)
     }
+
+    private static func isAddress(_ host: String) -> Bool {
+        (try? SocketAddress(ipAddress: host, port: 0)) != nil
+    }
+
+    private var isInsecure: Bool { tls.certificateVerification == .none }
 
     /// TLS as it is configured. Reading the system's certificates takes a while, so it is done once, and elsewhere.
     private func secureContext() -> EventLoopFuture<NIOSSLContext> {
@@ -77,18 +88,23 @@ final class Connector {
         return made
     }
 
-    private static func add(
+    /// Puts a connection at the end of a channel, which is closed if that fails.
+    private func add(
         _ connection: Connection, to channel: any Channel, _ context: NIOSSLContext? = nil
     ) throws {
-        let pipeline = channel.pipeline.syncOperations
-        if let context {
-            let host = connection.destination.host
-            // Addresses are not announced, but the certificate has to be for them too.
-            let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-            try pipeline.addHandler(
-                NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host))
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            if let context {
+                let host = connection.destination.host
+                // Addresses are not announced, but the certificate has to be for them too.
+                let name = Connector.isAddress(host) ? nil : host
+                try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: name))
+            }
+            try pipeline.addHTTPClientHandlers()
+            try pipeline.addHandler(connection)
+        } catch {
+            channel.close(promise: nil)
+            throw error
         }
-        try pipeline.addHTTPClientHandlers()
-        try pipeline.addHandler(connection)
     }
 }

@@ -18,9 +18,9 @@ public struct Proxies: Sendable, Hashable {
         /// Parses `[http://][USER[:PASSWORD]@]HOST[:PORT][/]`; nil for what is no such URL.
         init?(parsing text: String) {
             var rest = text.trimmingBlanks
-            for scheme in ["http://", "https://"] where rest.lowercased().hasPrefix(scheme) {
-                rest = String(rest.dropFirst(scheme.count))
-            }
+            if rest.lowercased().hasPrefix("http://") { rest = String(rest.dropFirst("http://".count)) }
+            // Others are spoken to in other ways.
+            guard !rest.contains("://") else { return nil }
             if let at = rest.lastIndex(of: "@") {
                 let parts = rest[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
                 user = parts.first.map { Proxies.percentDecoded($0) }
@@ -36,8 +36,15 @@ public struct Proxies: Sendable, Hashable {
         }
     }
 
-    private let plain: Proxy?
-    private let secure: Proxy?
+    /// What a variable says.
+    private enum Choice: Sendable, Hashable {
+        case direct
+        case through(Proxy)
+        case unusable(variable: String)
+    }
+
+    private let plain: Choice
+    private let secure: Choice
     private let exceptions: [String]
 
     /// No proxy for anything.
@@ -49,8 +56,11 @@ public struct Proxies: Sendable, Hashable {
             let value = environment[name] ?? environment[name.uppercased()]
             return value?.trimmingBlanks.isEmpty == false ? value : nil
         }
-        plain = variable("http_proxy").flatMap(Proxy.init(parsing:))
-        secure = variable("https_proxy").flatMap(Proxy.init(parsing:)) ?? plain
+        func choice(_ name: String) -> Choice? {
+            variable(name).map { Proxy(parsing: $0).map { .through($0) } ?? .unusable(variable: name) }
+        }
+        plain = choice("http_proxy") ?? .direct
+        secure = choice("https_proxy") ?? plain
         exceptions = (variable("no_proxy") ?? "").lowercased()
             .split(whereSeparator: { $0 == "," || $0.isWhitespace }).map(String.init)
     }
@@ -67,8 +77,18 @@ public struct Proxies: Sendable, Hashable {
     }
 
     /// The proxy for a server, nil for a direct connection.
-    func proxy(for endpoint: Endpoint) -> Proxy? {
-        exceptions.contains { Proxies.matches($0, endpoint) } ? nil : endpoint.isSecure ? secure : plain
+    ///
+    /// - Throws: `SettingsError` if what the environment says cannot be done: a direct connection is not what was meant.
+    func proxy(for endpoint: Endpoint) throws(SettingsError) -> Proxy? {
+        guard !exceptions.contains(where: { Proxies.matches($0, endpoint) }) else { return nil }
+        switch endpoint.isSecure ? secure : plain {
+        case .direct: return nil
+        case .through(let proxy): return proxy
+        case .unusable(let variable):
+            // There may be a password in it.
+            throw SettingsError(
+                "\(variable) names no proxy that can be used: it should look like http://HOST:PORT")
+        }
     }
 
     /// An exception is `*`, a name with everything below it, an address or an IPv4 network, and may have a port.

@@ -22,10 +22,10 @@ extension Transport {
         case let error as Failure: return error
         case let error as NIOConnectionError: return failure(for: error)
         case let error as IOError:
-            switch kind(ofErrno: error.errnoCode) {
-            case let kind?: return .other(kind, words(ofErrno: error.errnoCode))
-            case nil: return status == nil ? .closed : cut
+            if let kind = kind(ofErrno: error.errnoCode) {
+                return .other(kind, words(ofErrno: error.errnoCode))
             }
+            return status == nil ? .closed : cut
         case is ChannelError:
             if case ChannelError.connectTimeout = error {
                 return .other(.timedOut, "no connection within the timeout")
@@ -56,9 +56,10 @@ extension Transport {
 
     private static func kind(ofErrno code: CInt) -> OneGateError.Kind? {
         switch code {
-        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENETDOWN, EADDRNOTAVAIL: .unreachable
         case ETIMEDOUT: .timedOut
-        default: nil
+        case ECONNRESET, ECONNABORTED, EPIPE, ENOTCONN: nil
+        // What is left comes of connecting.
+        default: .unreachable
         }
     }
 
@@ -69,6 +70,9 @@ extension Transport {
         case ENETUNREACH, ENETDOWN: "the network is unreachable"
         case ECONNRESET: "connection reset"
         case ETIMEDOUT: "no connection within the timeout"
+        case EMFILE, ENFILE: "no connection: too many open files"
+        case EACCES, EPERM: "no connection: this machine does not permit it"
+        case EAFNOSUPPORT: "no connection: addresses of this kind are switched off"
         default: "no connection (error \(code))"
         }
     }

@@ -56,10 +56,12 @@ final class Transport: Sendable {
 
     /// Nothing is connected before the first request.
     ///
-    /// - Throws: `SettingsError` when the file with CAs cannot be used.
-    init(configuration: Client.Configuration) throws(SettingsError) {
+    /// - Throws: `SettingsError` when the file with CAs cannot be used, or the proxy that these settings need.
+    init(configuration: Client.Configuration, settings: Settings) throws(SettingsError) {
         self.configuration = configuration
+        _ = try Transport.way(settings, configuration.proxies)
         var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
         if let caFile = configuration.caFile {
             // The TLS library would report this with the first request only.
@@ -150,10 +152,12 @@ final class Transport: Sendable {
     ) async -> Result<Answer, Failure> {
         guard beginExchange() else { return .failure(Transport.shutDownFailure) }
         defer { endExchange() }
-        guard let endpoint = try? Endpoint(parsing: settings.endpoint) else {
-            return .failure(.other(.unexpected, "the endpoint is no URL"))
+        let (endpoint, proxy): (Endpoint, Proxies.Proxy?)
+        do throws(SettingsError) {
+            (endpoint, proxy) = try Transport.way(settings, configuration.proxies)
+        } catch {
+            return .failure(.other(.unexpected, error.description))
         }
-        let proxy = configuration.proxies.proxy(for: endpoint)
         let head = head(
             of: request, settings, endpoint, proxy, keepsConnection: request.isRepeatable && !onNewConnection)
         let destination = Destination(
@@ -172,6 +176,14 @@ final class Transport: Sendable {
         } onCancel: {
             onLoop { $0.cancel(exchange.value) }
         }
+    }
+
+    /// Where requests go, and through which proxy.
+    private static func way(
+        _ settings: Settings, _ proxies: Proxies
+    ) throws(SettingsError) -> (Endpoint, Proxies.Proxy?) {
+        let endpoint = try Endpoint(parsing: settings.endpoint)
+        return (endpoint, try proxies.proxy(for: endpoint))
     }
 
     /// A request's head, with what the settings add to it.

@@ -33,20 +33,25 @@ final class Tunnel: ChannelInboundHandler, RemovableChannelHandler {
     /// Succeeds when bytes go to the server and come from it.
     var established: EventLoopFuture<Void> { promise.futureResult }
 
-    func add(to channel: any Channel) throws {
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(encoder)
-        try pipeline.addHandler(decoder)
-        try pipeline.addHandler(self)
+    /// Asks, on a channel that is connected.
+    func add(to channel: any Channel) {
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(encoder)
+            try pipeline.addHandler(decoder)
+            try pipeline.addHandler(self)
+        } catch {
+            fail(error)
+            channel.close(promise: nil)
+        }
     }
 
-    func channelActive(context: ChannelHandlerContext) {
+    func handlerAdded(context: ChannelHandlerContext) {
         context.write(Self.wrapOutboundOut(.head(request)), promise: nil)
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
         timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             context.close(promise: nil)
         }
-        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -85,5 +90,5 @@ final class Tunnel: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// There will be no tunnel. Only the first reason counts.
-    func fail(_ error: any Error) { promise.fail(error) }
+    private func fail(_ error: any Error) { promise.fail(error) }
 }

@@ -34,7 +34,11 @@ struct Endpoint: Hashable {
             throw refusal("has a query")
         }
         let authority = rest.prefix { $0 != UInt8(ascii: "/") }
-        guard !authority.contains(UInt8(ascii: "@")) else { throw refusal("has a user name in it") }
+        guard !authority.contains(UInt8(ascii: "@")) else {
+            // And perhaps a password, which is for nobody's eyes.
+            bytes = Array(url.utf8.prefix { $0 != UInt8(ascii: ":") }) + Array("://...@".utf8)
+            throw refusal("has a user name in it")
+        }
         var host = String(Substring(authority))
         var port: Int? = isSecure ? 443 : 80
         if host.hasPrefix("[") {

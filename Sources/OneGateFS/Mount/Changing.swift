@@ -105,6 +105,8 @@ extension OneGateFileSystem {
         _ name: FileName, _ place: NewPlace, _ folder: Node, _ flags: OpenFlags, _ state: inout MountState,
         _ query: Cache.Query
     ) -> Outcome {
+        // The kernel did not know of it yet.
+        if flags.contains(.exclusive), case .attribute(_, _?) = place { return .error(.exists) }
         let node = state.inodes.node(name, of: folder, kind: .inner, isFolder: false)
         let target: Handle.Writing.Target
         var content: [UInt8] = []
@@ -141,8 +143,11 @@ extension OneGateFileSystem {
     private enum WriteStep {
         case answer(Reply)
         case fail(Failure)
-        case store(AttributePlace, NewContent)
+        /// The change is the session's by then.
+        case store(AttributePlace, NewContent, change: Int)
         case carryOut(Order)
+        /// It has been begun already.
+        case await(WriteUnderWay)
     }
 
     func write(
@@ -150,13 +155,21 @@ extension OneGateFileSystem {
         offset: Int64
     ) {
         let data = [UInt8](data)
-        let step: WriteStep = state.withLock { state in
+        let (step, underWay): (WriteStep, WriteUnderWay?) = state.withLock { state in
             guard case .writing(var writing)? = state.handles[file.handle] else {
-                return .answer(.error(.badDescriptor))
+                return (.answer(.error(.badDescriptor)), nil)
+            }
+            if let underWay = writing.underWay, underWay.isTriedAgain(data, at: Int(offset)) {
+                return (.await(underWay), nil)
             }
             let step = self.step(&writing, data, Int(offset), &state)
+            switch step {
+            case .store: writing.underWay = WriteUnderWay(data, at: Int(offset), isCommand: false)
+            case .carryOut: writing.underWay = WriteUnderWay(data, at: Int(offset), isCommand: true)
+            case .answer, .fail, .await: writing.underWay = nil
+            }
             state.handles[file.handle] = .writing(writing)
-            return step
+            return (step, writing.underWay)
         }
         let count = data.count
         switch step {
@@ -166,17 +179,27 @@ extension OneGateFileSystem {
         case .fail(let failure):
             report(failure, inode, .write)
             request.answer(.error(failure.errno))
-        case .store(let place, let content):
-            finish(request, inode, file.handle, .write, .written(count)) {
-                [self] requester async throws(Failure) in
+        case .await(let underWay): underWay.add(request.deferred(isAwaited: true))
+        case .store(let place, let content, let change):
+            let requester = requester(of: underWay, request)
+            finish(requester, inode, file.handle, change, .write, .written(count)) {
+                [self] () async throws(Failure) in
                 try await store(content, at: place, for: requester)
             }
         case .carryOut(let order):
-            change(request, inode, file.handle, data, .written(count)) {
-                [self] requester async throws(Failure) in
+            let requester = requester(of: underWay, request)
+            finish(requester, inode, file.handle, data, .written(count)) {
+                [self] () async throws(Failure) in
                 try await carryOut(order, for: requester)
             }
         }
+    }
+
+    private func requester(of underWay: WriteUnderWay?, _ request: consuming Request) -> Requester {
+        let deferred = request.deferred(isAwaited: true)
+        guard let underWay else { return .waiting(deferred) }
+        underWay.add(deferred)
+        return .writing(underWay)
     }
 
     private func step(
@@ -191,7 +214,8 @@ extension OneGateFileSystem {
             guard offset + data.count <= OneGateFileSystem.contentSizeLimit else {
                 return .fail(Failure(.fileTooLarge, "the server takes at most 4 MiB in a request"))
             }
-            return step(writing.session.write(data, at: offset), place, otherwise: .written(data.count))
+            let action = writing.session.write(data, at: offset)
+            return step(action, writing.session.change, place, otherwise: .written(data.count))
         }
         do throws(Failure) {
             guard let order = try Order(data, to: writing.target) else {
@@ -205,13 +229,13 @@ extension OneGateFileSystem {
 
     /// What a session's word on a call comes to.
     private func step(
-        _ action: WriteSession.Action, _ place: AttributePlace, otherwise reply: Reply
+        _ action: WriteSession.Action, _ change: Int, _ place: AttributePlace, otherwise reply: Reply
     ) -> WriteStep {
         switch action {
         case .hold, .create: .answer(reply)
         case .refuse(let refusal): .fail(Failure(refusal.reason.errno, refusal.reason.words))
         case .publish(let content, let appended):
-            .store(place, appended.map { .appended($0) } ?? .whole(content))
+            .store(place, appended.map { .appended($0) } ?? .whole(content), change: change)
         }
     }
 
@@ -243,58 +267,63 @@ extension OneGateFileSystem {
         try await inTurn(of: machine, for: requester) { () async throws(Failure) in
             try await update(attributes, of: machine)
         }
+        state.withLock { state in
+            for (name, _) in attributes {
+                let place = AttributePlace(machine: machine, name: name, key: nil)
+                state.stored(state.inodes.number(folder(of: machine) + place.path))
+            }
+        }
     }
 
     /// Stores what a handle's session has to publish, and answers when that is done.
     private func finish(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ operation: Operation,
-        _ reply: Reply,
-        _ store: @escaping @Sendable (Requester) async throws(Failure) -> [UInt8]
+        _ requester: Requester, _ inode: Inode, _ handle: UInt64, _ change: Int, _ operation: Operation,
+        _ reply: Reply, _ store: @escaping @Sendable () async throws(Failure) -> [UInt8]
     ) {
-        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
-                let stored = try await store(.waiting(deferred))
-                completed(handle, inode, stored)
+                let stored = try await store()
+                completed(handle, inode, stored, change)
                 metrics.count(operation, reply)
-                deferred.answer(reply)
+                requester.answer(reply)
             } catch {
-                completed(handle, inode, nil)
+                completed(handle, inode, nil, change)
                 report(error, inode, operation)
-                deferred.answer(.error(error.errno))
+                requester.answer(.error(error.errno))
             }
         }
     }
 
     /// Tells a session how its change ended.
-    private func completed(_ handle: UInt64, _ inode: Inode, _ content: [UInt8]?) {
+    private func completed(_ handle: UInt64, _ inode: Inode, _ content: [UInt8]?, _ change: Int) {
         state.withLock { state in
             if content != nil { state.stored(inode) }
             guard case .writing(var writing)? = state.handles[handle] else { return }
-            writing.session.completed(content != nil, content: content)
+            writing.session.completed(content, change: change)
             state.handles[handle] = .writing(writing)
         }
     }
 
     /// Does what a command says, and answers when that is done.
-    private func change(
-        _ request: consuming Request, _ inode: Inode, _ handle: UInt64, _ data: [UInt8], _ reply: Reply,
-        _ body: @escaping @Sendable (Requester) async throws(Failure) -> Void
+    private func finish(
+        _ requester: Requester, _ inode: Inode, _ handle: UInt64, _ data: [UInt8], _ reply: Reply,
+        _ body: @escaping @Sendable () async throws(Failure) -> Void
     ) {
-        let deferred = request.deferred(isAwaited: true)
         Task(executorPreference: client.executor) { [self] in
             do throws(Failure) {
-                try await body(.waiting(deferred))
+                try await body()
                 metrics.count(.write, reply)
-                deferred.answer(reply)
+                requester.answer(reply)
             } catch {
                 state.withLock { state in
-                    guard case .writing(var writing)? = state.handles[handle] else { return }
+                    // What was not begun may be tried again.
+                    guard error.errno != .interrupted, case .writing(var writing)? = state.handles[handle]
+                    else { return }
                     writing.failed = (data, error)
                     state.handles[handle] = .writing(writing)
                 }
                 report(error, inode, .write)
-                deferred.answer(.error(error.errno))
+                requester.answer(.error(error.errno))
             }
         }
     }
@@ -326,12 +355,12 @@ extension OneGateFileSystem {
             else { return .answer(reply) }
             let action = call(&writing.session)
             state.handles[handle] = .writing(writing)
-            return self.step(action, place, otherwise: reply)
+            return self.step(action, writing.session.change, place, otherwise: reply)
         }
         switch step {
-        case .store(let place, let content):
-            finish(request, inode, handle, operation, reply) {
-                [self] requester async throws(Failure) in
+        case .store(let place, let content, let change):
+            let requester = Requester.waiting(request.deferred(isAwaited: true))
+            finish(requester, inode, handle, change, operation, reply) { [self] () async throws(Failure) in
                 try await store(content, at: place, for: requester)
             }
         case .fail(let failure):

@@ -56,5 +56,7 @@ enum Handle {
         let readable: File?
         /// A command that failed, and how: written again through the same open, it is not sent again.
         var failed: (data: [UInt8], failure: Failure)?
+        /// The latest write that the server is told of.
+        var underWay: WriteUnderWay?
     }
 }

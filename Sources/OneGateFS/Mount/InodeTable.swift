@@ -110,14 +110,15 @@ struct InodeTable {
     mutating func move(_ name: FileName, of parent: Node, to newName: FileName, of newParent: Node) -> Inode {
         let before = number(newName, of: newParent)
         guard let node = child(name, of: parent) else { return before }
-        if let replaced = child(newName, of: newParent) {
-            if replaced === node { return before }
-            replaced.isRetired = true
-        }
+        let replaced = child(newName, of: newParent)
+        if replaced === node { return before }
+        replaced?.isRetired = true
         node.move(to: newName, in: newParent)
         renumbered[InodeNumber.of(newName, in: newParent.inode)] = node.inode
         renumber(name, of: parent)
         _ = collect(parent)
+        // The kernel may never have heard of it.
+        if let replaced { _ = collect(replaced) }
         return before
     }
 

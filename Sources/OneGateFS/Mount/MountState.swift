@@ -18,6 +18,9 @@ struct MountState {
     var ownChanges: [[FileName]: OwnChange] = [:]
     /// The trees of the VMs that the last whole answer about the service brought.
     var serviceTrees: [Int: Directory] = [:]
+    /// The service's `extended.json`, for a moment after it was made, and who waits for it.
+    var serviceText: DeferredText.Text?
+    var textWaiters: [Flight.Waiter] = []
     /// Until when the whole answer about the service is not asked for: one VM spoiled it.
     var serviceIsPlainUntil: ContinuousClock.Instant?
     /// Attributes that the server said it restricts.

@@ -400,12 +400,13 @@ extension OneGateFileSystem {
         case (.scratch(let inode, let bytes), .command(let target)):
             if let order = try Order(bytes, to: target) { try await carryOut(order, for: requester) }
             state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
-        case (.attribute(let place, let file, _), .scratch):
+        case (.attribute(let place, _, _), .scratch):
+            let bytes = try await currentBytes(place)
             try await erase(place, for: requester)
-            keepScratch(file.bytes, newParent, newName)
-        case (.attribute(let place, let file, _), .attribute(let newPlace, _)):
+            keepScratch(bytes, newParent, newName)
+        case (.attribute(let place, _, _), .attribute(let newPlace, _)):
             if place == newPlace { return }
-            _ = try await store(.whole(file.bytes), at: newPlace, for: requester)
+            _ = try await store(.whole(try await currentBytes(place)), at: newPlace, for: requester)
             try await erase(place, for: .promised)
         case (.vector(let place, _), .attribute(let newPlace, nil)) where newPlace.key == nil:
             try await rename(vector: place, to: newPlace, for: requester)
@@ -421,6 +422,14 @@ extension OneGateFileSystem {
         case (.attribute, .command):
             throw Failure(.notPermitted, "an attribute cannot become a command")
         }
+    }
+
+    /// The content of an attribute that is about to be erased: what somebody stored since it was read goes with it.
+    private func currentBytes(_ place: AttributePlace) async throws(Failure) -> [UInt8] {
+        guard let file = place.file(in: try await current(place.machine)) else {
+            throw Failure(.noEntry, "\(place.erasable) is not there any more")
+        }
+        return file.bytes
     }
 
     private func rename(

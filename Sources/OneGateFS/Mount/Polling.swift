@@ -57,6 +57,12 @@ extension OneGateFileSystem {
         guard let revision = state.revisions[inode],
             case .known(.file(let current), _) = resolve(revision.node, &state, .ours)
         else { return [.readable, .normalReadable] }
+        // The kernel has one for each pass of poll(2), and there is no telling which of them are still waited for: who is
+        // woken for nothing asks again.
+        if revision.pollers.count >= Revision.polledLimit {
+            wake(revision.pollers)
+            revision.pollers = []
+        }
         if let handle { revision.pollers.append(handle) }
         if revision.polled.count >= Revision.polledLimit { revision.polled = [:] }
         let before = revision.polled.updateValue(current.version, forKey: thread)

@@ -128,7 +128,11 @@ extension OneGateFileSystem {
         serve(request, .open) { [self] state, query in
             guard let node = state.inodes[inode] else { return .error(.noEntry) }
             switch resolve(node, &state, query) {
-            case .known(.file(let file), _): return openForReading(node, file, &state)
+            case .known(.file(let file), _):
+                if case .deferred(let text) = file.content, text.madeText == nil, !query.isOurs {
+                    return .needs(.serviceText)
+                }
+                return openForReading(node, file, &state)
             case .known(.directory, _): return .error(.isDirectory)
             case .known(.link, _): return .error(.tooManyLinks)
             // The kernel looks the name up again then (ESTALE in path_openat, fs/namei.c), and makes it if it is to.

@@ -46,8 +46,17 @@ extension OneGateFileSystem {
     func inner(
         _ name: FileName, _ inode: Inode, of parent: Node, _ state: inout MountState, _ query: Cache.Query
     ) -> Cache.Answer<Item> {
+        var query = query
+        // What shows all VMs shows what was just changed in one of them, too.
+        let showsAll = parent.kind == .service && name == ServiceTree.extended && !query.isOurs
+        if showsAll { query.notBefore = state.cache.changed }
         switch resolve(parent, &state, query) {
         case .known(.directory(let directory), let until):
+            if showsAll, case .file(let file)? = directory[name], case .deferred(let text) = file.content,
+                !text.hasSize
+            {
+                return .needs(.serviceText)
+            }
             if let item = directory[name] { return .known(item, until: until) }
             if let overlay = state.overlays[inode] { return .known(overlay.item, until: query.arrival) }
             return .absent

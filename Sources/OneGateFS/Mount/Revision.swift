@@ -21,7 +21,7 @@ final class Revision {
     var polled: [Int32: UInt64] = [:]
     var pollers: [PollHandle] = []
 
-    /// For how many threads at a time it is known what poll(2) told them.
+    /// For how many threads at a time it is known what poll(2) told them, and how many waits are known.
     static let polledLimit = 256
 
     init(inode: Inode, node: Node, file: File) {
@@ -103,7 +103,10 @@ extension OneGateFileSystem {
             let (node, current) = known(inode, &state)
             var pollers: [PollHandle] = []
             for revision in node?.revisions ?? [] where !revision.polled.isEmpty {
-                if let current { revision.file = current }
+                if let current {
+                    revision.file = current
+                    revision.text = nil
+                }
                 pollers += revision.pollers
                 revision.pollers = []
             }

@@ -12,6 +12,22 @@ struct ErrorLine: Sendable {
     var text: String {
         let status = failure.status.map(String.init) ?? "-"
         let words = JSON.string(failure.words).compact
-        return "\(Clock.text(time)) \(operation) \(path) \(failure.errno.name) \(status) \(words)"
+        return "\(Clock.text(time)) \(operation) \(shownPath) \(failure.errno.name) \(status) \(words)"
+    }
+
+    /// The path in one word, whatever a program called its file.
+    private var shownPath: String {
+        var shown = String.UnicodeScalarView()
+        for scalar in path.unicodeScalars {
+            let isWord = scalar.value > 0x20 && !(0x7F...0xA0).contains(scalar.value)
+            isWord ? shown.append(scalar) : shown.append(contentsOf: ErrorLine.encoded(scalar).unicodeScalars)
+        }
+        return String(shown)
+    }
+
+    private static func encoded(_ scalar: Unicode.Scalar) -> String {
+        String(scalar).utf8.map { byte in
+            "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }.joined()
     }
 }

@@ -37,7 +37,7 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
                 // The core names a VM that exists but that our user may not see. Otherwise OneFlow does not answer the
                 // server: nothing that does not exist is asked for, or it is a 400 (`onegate.md`).
                 error.words.contains("Not authorized") ? .access : .io
-            case .badRequest: changing && !Failure.namesAbsence(error.words) ? .invalid : .noEntry
+            case .badRequest: Failure.namesAbsence(error.words) ? .noEntry : changing ? .invalid : .io
             case .server, .unexpected: .io
             case .cancelled: .interrupted
             }

@@ -38,6 +38,8 @@ struct Cache {
     struct Query: Sendable {
         let arrival: ContinuousClock.Instant
         var failures: [Source: Failure] = [:]
+        /// What is older than this is too old, whatever its age.
+        var notBefore: ContinuousClock.Instant?
         /// Whether our own thread asks, while it makes events: any age will do, and nothing is asked for.
         var isOurs = false
 
@@ -61,6 +63,8 @@ struct Cache {
     let own: Int
     let freshness: Freshness
     private(set) var machines: [Int: Slot<Directory>] = [:]
+    /// When we last changed a VM: what shows all of them has to be newer.
+    private(set) var changed: ContinuousClock.Instant?
     private(set) var service = Slot<ServiceSnapshot>()
     private(set) var router = Slot<RouterSnapshot>()
     private(set) var networks: [Int: Slot<Directory>] = [:]
@@ -81,7 +85,7 @@ struct Cache {
         case .own, .router, .network, .networkExtended: freshness.ttl
         case .machine(let id): id == own ? freshness.ttl : freshness.peerTTL
         case .service: freshness.peerTTL
-        case .settled: .zero
+        case .settled, .serviceText: .zero
         }
     }
 
@@ -238,7 +242,8 @@ struct Cache {
             }
         }
         let ttl = ttl(of: source)
-        guard slot.isKnown(since: query.arrival - ttl), let asked = slot.asked else { return nil }
+        let since = max(query.arrival - ttl, query.notBefore ?? query.arrival - ttl)
+        guard slot.isKnown(since: since), let asked = slot.asked else { return nil }
         switch slot.knowledge {
         case .present(let value): return .known(value, until: asked + ttl)
         case .absent: return .absent
@@ -324,6 +329,7 @@ struct Cache {
     /// What was known of a VM counts no more: we changed it.
     mutating func expire(machine id: Int, at now: ContinuousClock.Instant) {
         machines[id, default: Slot()].expire(at: now)
+        changed = now
     }
 
     /// What was known of the service counts no more: we changed it.

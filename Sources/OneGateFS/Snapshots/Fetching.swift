@@ -8,6 +8,7 @@ extension OneGateFileSystem {
     /// with the reason why it is not.
     func fetch(_ source: Source, arrival: ContinuousClock.Instant, waiter: @escaping MountState.Flight.Waiter)
     {
+        if case .serviceText = source { return makeServiceText(waiter) }
         let begin: Bool = state.withLock { state in
             if case .settled(let id) = source {
                 guard let queue = state.queues[id], queue.unawaited > 0 else { return true }
@@ -87,7 +88,7 @@ extension OneGateFileSystem {
         case .machine(let id): try await learnMachine(id, asked: asked)
         case .network(let id): try await learnNetwork(id, asked: asked)
         case .networkExtended(let id): try await learnExtendedNetwork(id, asked: asked)
-        case .settled: break
+        case .settled, .serviceText: break
         }
     }
 
@@ -168,7 +169,7 @@ extension OneGateFileSystem {
             body = try await client.get(.service(extended: true))
         } catch {
             switch error.kind {
-            case .badRequest: return learnNoService(asked: asked)
+            case .badRequest where Failure.namesAbsence(error.words): return learnNoService(asked: asked)
             case .notFound where error.words.contains("Not authorized"):
                 // One VM that may not be seen spoils the whole answer; the others can be had one by one.
                 state.withLock { $0.serviceIsPlainUntil = asked + $0.cache.freshness.peerTTL * 4 }
@@ -179,7 +180,7 @@ extension OneGateFileSystem {
         }
         let known = state.withLock { $0.cache.service.value }
         if let known, known.complete, known.body == body {
-            take(service: known, [:], asked: asked)
+            take(service: known, nil, asked: asked)
             let (trees, stamp) = state.withLock { ($0.serviceTrees, $0.newStamp()) }
             return take(
                 trees.map { (id: $0.key, tree: $0.value, builtOn: nil) }, stamp, asked: asked)
@@ -215,9 +216,31 @@ extension OneGateFileSystem {
         let directory = ServiceTree.build(service, body: body, previous: previous?.directory, stamp: stamp)
         let snapshot = Cache.ServiceSnapshot(
             directory: directory, members: members, complete: members.count == trees.count, body: body)
-        state.withLock { $0.serviceTrees = trees }
         take(service: snapshot, trees, asked: asked)
         take(trees.map { (id: $0.key, tree: $0.value, builtOn: before[$0.key]) }, stamp, asked: asked)
+    }
+
+    /// Makes the text of the service's `extended.json`, once for everybody who wants it, and keeps it for who opens the file now
+    /// that its size is known.
+    private func makeServiceText(_ waiter: @escaping MountState.Flight.Waiter) {
+        let isFirst = state.withLock { state in
+            state.textWaiters.append(waiter)
+            return state.textWaiters.count == 1
+        }
+        guard isFirst else { return }
+        Task { [self] in
+            let file = state.withLock { $0.cache.service.value?.directory.file(ServiceTree.extended) }
+            var text: DeferredText.Text?
+            if case .deferred(let deferred)? = file?.content { text = deferred.text }
+            let waiters = state.withLock { state in
+                defer { state.textWaiters = [] }
+                state.serviceText = text
+                return state.textWaiters
+            }
+            for waiter in waiters { waiter(nil) }
+            try? await Task.sleep(for: .seconds(1))
+            state.withLock { if $0.serviceText === text { $0.serviceText = nil } }
+        }
     }
 
     private func learnPlainService(asked: ContinuousClock.Instant) async throws(Failure) {
@@ -228,7 +251,7 @@ extension OneGateFileSystem {
         let directory = ServiceTree.build(service, body: nil, previous: previous?.directory, stamp: stamp)
         take(
             service: Cache.ServiceSnapshot(directory: directory, members: members, complete: false, body: []),
-            [:], asked: asked)
+            nil, asked: asked)
     }
 
     /// `Service 3 not found` is also what the server says while OneFlow is down. Only when this VM
@@ -255,21 +278,25 @@ extension OneGateFileSystem {
 
     /// Takes in what the service looks like now, with the trees of those of its VMs that came with it.
     private func take(
-        service snapshot: Cache.ServiceSnapshot, _ trees: [Int: Directory], asked: ContinuousClock.Instant
+        service snapshot: Cache.ServiceSnapshot, _ trees: [Int: Directory]?, asked: ContinuousClock.Instant
     ) {
         let changes: [TreeChange] = state.withLock { state in
             let before = state.cache.service.value
-            guard state.cache.learn(service: .present(snapshot), asked: asked),
-                before?.directory !== snapshot.directory
-            else { return [] }
+            let wasAbsent = if case .absent = state.cache.service.knowledge { true } else { false }
+            guard state.cache.learn(service: .present(snapshot), asked: asked) else { return [] }
+            if let trees { state.serviceTrees = trees }
+            guard before?.directory !== snapshot.directory else { return [] }
             let left = (before?.members ?? []).subtracting(snapshot.members)
-            let came = snapshot.members.subtracting(before?.members ?? snapshot.members)
+            // What was not known before came from nowhere.
+            let came = snapshot.members.subtracting(before?.members ?? (wasAbsent ? [own] : snapshot.members))
+            let added = TreeChange(path: ["service"], kind: .added(.directory(snapshot.directory)))
             return TreeChange.between(before?.directory, snapshot.directory, at: ["service"])
+                + (wasAbsent ? [added] : [])
                 + gone(left, &state, asked: asked)
                 + came.sorted().map { id in
                     TreeChange(
                         path: ["vm", Name.file(for: String(id))],
-                        kind: .added(trees[id].map { .directory($0) }))
+                        kind: .added(trees?[id].map { .directory($0) }))
                 }
         }
         publish(changes)
@@ -280,9 +307,9 @@ extension OneGateFileSystem {
     private func gone(
         _ machines: Set<Int>, _ state: inout MountState, asked: ContinuousClock.Instant
     ) -> [TreeChange] {
-        machines.subtracting([own]).sorted().compactMap { id in
-            let (taken, before) = state.cache.learn(machine: id, .absent, asked: asked)
-            guard taken else { return nil }
+        machines.subtracting([own]).sorted().map { id in
+            // That it is no member any more counts, whatever was asked of itself since.
+            let (_, before) = state.cache.learn(machine: id, .absent, asked: asked)
             let last = before ?? Directory(items: [:], purpose: .shown, modified: state.mounted)
             return TreeChange(path: ["vm", Name.file(for: String(id))], kind: .removed(.directory(last)))
         }
@@ -295,7 +322,7 @@ extension OneGateFileSystem {
         do {
             router = try await client.vrouter()
         } catch {
-            guard error.kind == .badRequest else { throw Failure(error) }
+            guard error.kind == .badRequest, Failure.namesAbsence(error.words) else { throw Failure(error) }
             state.withLock { _ = $0.cache.learn(router: .absent, asked: asked) }
             return
         }
@@ -323,9 +350,9 @@ extension OneGateFileSystem {
         let found = Set(after.networks).subtracting(before.networks).sorted()
         return gone(left, &state, asked: asked)
             + came.sorted().map { TreeChange(path: ["vm", Name.file(for: String($0))], kind: .added(nil)) }
-            + lost.compactMap { id in
+            + lost.map { id in
                 let tree = state.cache.networks[id]?.value
-                guard state.cache.learn(network: id, .absent, asked: asked) else { return nil }
+                _ = state.cache.learn(network: id, .absent, asked: asked)
                 let last = tree ?? Directory(items: [:], purpose: .shown, modified: state.mounted)
                 return TreeChange(
                     path: ["vnet", Name.file(for: String(id))], kind: .removed(.directory(last)))

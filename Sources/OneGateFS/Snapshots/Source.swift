@@ -14,6 +14,8 @@ enum Source: Hashable, Sendable {
     case networkExtended(Int)
     /// No request: our own changes of a VM that are on their way. Known when they are done.
     case settled(Int)
+    /// No request: the text of the service's `extended.json`, which takes a while to make of a thousand VMs.
+    case serviceText
 
     /// The first part of the request's path, as metrics name it; nil if there is no request.
     var requestKind: String? {
@@ -23,7 +25,7 @@ enum Source: Hashable, Sendable {
         case .router: "vrouter"
         case .machine: "vms"
         case .network, .networkExtended: "vnet"
-        case .settled: nil
+        case .settled, .serviceText: nil
         }
     }
 }

@@ -23,14 +23,21 @@ public final class DeferredText: Sendable {
 
     /// The text, made now unless somebody still holds it.
     public var text: Text {
-        state.withLock { state in
+        if let text = madeText { return text }
+        let made = Text(bytes: make())
+        return state.withLock { state in
             if let text = state.text { return text }
-            let text = Text(bytes: make())
-            state.text = text
-            state.size = text.bytes.count
-            return text
+            state.text = made
+            state.size = made.bytes.count
+            return made
         }
     }
+
+    /// The text, if somebody still holds it.
+    var madeText: Text? { state.withLock { $0.text } }
+
+    /// Whether the size is known without making the text.
+    var hasSize: Bool { state.withLock { $0.size != nil } }
 
     /// The bytes.
     public var bytes: [UInt8] { text.bytes }

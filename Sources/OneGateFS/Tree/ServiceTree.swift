@@ -3,6 +3,9 @@ import OneGate
 
 /// A service as a directory: what is below `/service`.
 enum ServiceTree {
+    /// The file that shows the service with all its VMs.
+    static let extended: FileName = "extended.json"
+
     /// Builds the directory of a service. `body` is the `extended` answer as the server sent it, or
     /// nil when the server could not give it.
     static func build(_ service: Service, body: [UInt8]?, previous: Directory?, stamp: Stamp) -> Directory {
@@ -19,7 +22,7 @@ enum ServiceTree {
         let summary = service.summary
         builder.file("service.json", bytes: Array((summary.prettyPrinted + "\n").utf8))
         if let body {
-            builder.deferred("extended.json", unchanged: false) { JSONText.prettyPrinted(body) }
+            builder.deferred(extended, unchanged: false) { JSONText.prettyPrinted(body) }
         }
         return builder.build()
     }

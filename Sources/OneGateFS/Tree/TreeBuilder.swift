@@ -45,13 +45,14 @@ struct TreeBuilder {
     mutating func file(
         _ name: FileName, bytes: [UInt8], purpose: File.Purpose = .shown, permissions: UInt16 = 0o444
     ) {
-        if let before = previous?.file(name), before.purpose == purpose, before.permissions == permissions,
-            case .bytes(let old) = before.content, old == bytes
-        {
+        let before = previous?.file(name)
+        let isSame = if case .bytes(let old)? = before?.content { old == bytes } else { false }
+        if let before, isSame, before.purpose == purpose, before.permissions == permissions {
             return put(name, .file(before), reused: true)
         }
+        let modified = before.map { isSame ? $0.modified : stamp.time } ?? stamp.time
         let file = File(
-            content: .bytes(bytes), purpose: purpose, permissions: permissions, modified: stamp.time,
+            content: .bytes(bytes), purpose: purpose, permissions: permissions, modified: modified,
             version: stamp.version)
         put(name, .file(file), reused: false)
     }

@@ -13,6 +13,14 @@ package struct TreeChange: Sendable {
     let path: [FileName]
     let kind: Kind
 
+    /// Whether there is another content: not, where it is only found out that a file cannot be written.
+    var isNews: Bool {
+        guard case .changed(let old, let new) = kind, case .bytes(let before) = old.content,
+            case .bytes(let after) = new.content
+        else { return true }
+        return before != after
+    }
+
     /// What changed from one tree to the next, in the order of the tree. A tree that was not known
     /// before changed nothing: nobody has seen it.
     ///

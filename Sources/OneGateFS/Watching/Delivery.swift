@@ -82,6 +82,11 @@ extension OneGateFileSystem {
             invalidator.perform { [self] _ in whenRead(inode, again) }
             return
         }
+        // Where each version is an inode of its own, the name has to lead to the new one by now.
+        if let parent = state.withLock({ $0.inodes[inode].flatMap { isFixed($0) ? $0.parent?.inode : nil } })
+        {
+            invalidator.invalidateEntryNow(path[path.count - 1], in: parent)
+        }
         mount.touch(path, size: size)
         touchRevisions(of: inode, mount)
         state.withLock { state in

@@ -8,7 +8,7 @@ extension OneGateFileSystem {
         let (news, watchable): ([TreeChange], [TreeChange]) = state.withLock { state in
             state.changesSeen += 1
             for change in changes { invalidate(change, state) }
-            let news = changes.filter { !isOurs($0, state) }
+            let news = changes.filter { $0.isNews && !isOurs($0, state) }
             let watchable = news.filter { isWatchable($0, state) }
             return (news, watchable)
         }

@@ -16,13 +16,10 @@ struct SourceKnowledge: Equatable {
         case .present(let service):
             inService = true
             members = service.complete ? service.members : []
-        case .absent:
-            inService = false
-            members = []
-        case .unknown:
-            // This VM tells whether there is one; until it has been asked it may be.
+        case .absent, .unknown:
+            // This VM tells whether there is one.
             inService = cache.machines[own]?.value.map(Cache.namesService) ?? false
-            members = nil
+            members = if case .absent = cache.service.knowledge, !inService { [] } else { nil }
         }
         inRouter = if case .absent = cache.router.knowledge { false } else { true }
     }
@@ -60,7 +57,7 @@ extension Source: PollSource {
         case .machine: .machine
         case .network: .network
         case .networkExtended: .networkExtended
-        case .settled: .settled
+        case .settled, .serviceText: .settled
         }
     }
 }

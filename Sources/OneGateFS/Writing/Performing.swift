@@ -30,9 +30,9 @@ extension OneGateFileSystem {
         try await inTurn(of: machine, for: requester) { () async throws(Failure) in
             do throws(OneGateError) {
                 try await client.perform(action, vm: machine)
-                state.withLock { $0.cache.expire(machine: machine, at: .now) }
+                expire(machine: machine)
             } catch {
-                state.withLock { $0.cache.expire(machine: machine, at: .now) }
+                expire(machine: machine)
                 throw await explained(Failure(error, changing: true), action, machine)
             }
         }

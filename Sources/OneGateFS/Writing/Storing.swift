@@ -93,6 +93,14 @@ extension OneGateFileSystem {
         return state.withLock { $0.cache.machines[machine]?.value }
     }
 
+    /// What was known of a VM counts no more: it was changed, or may have been. The kernel knows so of the VM's own files.
+    func expire(machine: Int) {
+        state.withLock { state in
+            state.cache.expire(machine: machine, at: .now)
+            if let node = node(at: ["service", ServiceTree.extended], state) { forget(node) }
+        }
+    }
+
     /// Stores attributes of a VM with one request, and reads them back.
     func update(_ attributes: [(name: String, value: AttributeValue)], of machine: Int) async throws(Failure)
     {
@@ -101,12 +109,12 @@ extension OneGateFileSystem {
         } catch let error as ValueError {
             throw Failure(ValueCheck.errno(of: error), error.description)
         } catch let error as OneGateError {
-            state.withLock { $0.cache.expire(machine: machine, at: .now) }
+            expire(machine: machine)
             throw refused(error, machine, attributes.map(\.name))
         } catch {
             throw Failure(.io, "\(error)")
         }
-        state.withLock { $0.cache.expire(machine: machine, at: .now) }
+        expire(machine: machine)
         guard options.verify else { return }
         let stored = try await readBack(machine)
         for (name, value) in attributes {
@@ -156,17 +164,21 @@ extension OneGateFileSystem {
         do {
             try await client.erase(vm: place.machine == own ? nil : place.machine, name: place.erasable)
         } catch let error as OneGateError {
-            state.withLock { $0.cache.expire(machine: place.machine, at: .now) }
+            expire(machine: place.machine)
             let failure = refused(error, place.machine, [place.name])
             // What somebody else erased meanwhile is an error of the server's too (500).
-            if error.kind == .server, place.file(in: try await current(place.machine)) == nil {
-                throw failure.explained(.noEntry, "\(place.erasable) is not there any more: \(failure.words)")
+            if error.kind == .server {
+                let tree = try await current(place.machine)
+                if place.file(in: tree) == nil, place.vector(in: tree) == nil {
+                    throw failure.explained(
+                        .noEntry, "\(place.erasable) is not there any more: \(failure.words)")
+                }
             }
             throw failure
         } catch {
             throw Failure(.notPermitted, "\(error)")
         }
-        state.withLock { $0.cache.expire(machine: place.machine, at: .now) }
+        expire(machine: place.machine)
         guard options.verify else { return }
         guard try await readBack(place.machine).userTemplate[place.name] == nil else {
             throw Failure(.io, "the server took the erasing of \(place.erasable), but it is still there")

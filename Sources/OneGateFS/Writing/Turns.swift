@@ -118,5 +118,6 @@ extension OneGateFileSystem {
         for _ in pending { _ = done.wait(timeout: end) }
     }
 
-    private func folder(of machine: Int) -> [FileName] { ["vm", Name.file(for: String(machine))] }
+    /// A VM's path.
+    func folder(of machine: Int) -> [FileName] { ["vm", Name.file(for: String(machine))] }
 }

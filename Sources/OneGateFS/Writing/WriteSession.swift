@@ -28,12 +28,25 @@ struct WriteSession: Sendable {
     /// Whether the open made the file, without O_TRUNC, and nobody tried to write after that: then closing it
     /// stores the empty value too, but not over what somebody else stored meanwhile.
     private(set) var isNew: Bool
-    /// Whether `content` has something that is not stored.
-    private(set) var isHeld = false
+    /// What becomes of the part of `content` that is kept until more comes.
+    private enum Held {
+        /// There is none.
+        case nothing
+        /// It goes out with what follows, or when it is closed.
+        case piece
+        /// It goes out now.
+        case sent
+        /// It was not stored, and somebody was told.
+        case refused
+    }
+    private var held = Held.nothing
     /// Bytes appended that are not stored yet.
     private var unsentAppended: [UInt8] = []
-    /// What becomes `content` when the change under way is done.
-    private var candidate: [UInt8]?
+    /// Whether what was there before is to go, and did not yet: then what is appended begins the value.
+    private var replaces: Bool
+    /// Grows with everything that changes the content, or is to. Of two changes that are under way, because a program was
+    /// interrupted, the later one says what the content is.
+    private(set) var change = 0
     /// Whether anything was written through this open.
     private(set) var hasWritten = false
     /// O_APPEND.
@@ -47,6 +60,7 @@ struct WriteSession: Sendable {
         // An empty value is a single newline; what is appended to it begins the value.
         self.content = appends && content == [0x0A] ? [] : content
         isTruncated = truncated
+        replaces = truncated
         isNew = new && !truncated
         self.appends = appends
     }
@@ -56,6 +70,7 @@ struct WriteSession: Sendable {
         // Whatever becomes of it: a program that writes does not mean the empty value.
         isTruncated = false
         isNew = false
+        change += 1
         var next = content
         if appends {
             next += data
@@ -81,22 +96,23 @@ struct WriteSession: Sendable {
             }
             content = next
             hasWritten = true
-            isHeld = true
+            held = .piece
             if appends { unsentAppended += data }
             return .hold
         }
-        candidate = next
-        return .publish(content: next, appended: appends ? unsentAppended + data : nil)
+        return .publish(content: next, appended: appends && !replaces ? unsentAppended + data : nil)
     }
 
     /// An ftruncate(2) through this open.
     mutating func truncate(to size: Int) -> Action {
         if size == content.count { return .hold }
+        change += 1
         if size == 0 {
             content = []
             unsentAppended = []
             isTruncated = true
-            isHeld = false
+            replaces = true
+            held = .nothing
             return .hold
         }
         var next = content
@@ -108,40 +124,45 @@ struct WriteSession: Sendable {
         if let problem = ValueCheck.problem(with: WriteSession.value(of: next)) {
             return .refuse(Refusal(reason: problem))
         }
-        candidate = next
         return .publish(content: next, appended: nil)
     }
 
     /// A close(2) or fsync(2) of one descriptor of this open; more writes may follow.
     mutating func flush() -> Action {
-        guard isHeld else { return .hold }
-        isHeld = false
+        guard held == .piece || held == .refused else { return .hold }
         if let problem = ValueCheck.problem(with: WriteSession.value(of: content)) {
+            held = .refused
             return .refuse(Refusal(reason: problem))
         }
-        candidate = content
-        return .publish(content: content, appended: appends ? unsentAppended : nil)
+        held = .sent
+        return .publish(content: content, appended: appends && !replaces ? unsentAppended : nil)
     }
 
     /// The last close. What was truncated and never written becomes the empty value.
     mutating func release() -> Action {
-        if isHeld { return flush() }
+        if held == .piece { return flush() }
         guard isTruncated else { return isNew ? .create : .hold }
         isTruncated = false
-        candidate = []
         return .publish(content: [], appended: nil)
     }
 
-    /// Whether the change under way was stored. When appending, `content` is what is stored now.
-    mutating func completed(_ stored: Bool, content storedContent: [UInt8]? = nil) {
-        guard let candidate else { return }
-        self.candidate = nil
-        guard stored else { return }
-        content = storedContent ?? candidate
-        hasWritten = true
+    /// A change ended.
+    ///
+    /// - Parameters:
+    ///   - stored: the content that is stored now; nil if it was not.
+    ///   - change: which one.
+    mutating func completed(_ stored: [UInt8]?, change: Int) {
+        if stored != nil { hasWritten = true }
+        guard change == self.change else { return }
+        guard let stored else {
+            if held == .sent { held = .refused }
+            return
+        }
+        content = stored
         isTruncated = false
         isNew = false
-        isHeld = false
+        replaces = false
+        held = .nothing
         unsentAppended = []
     }
 

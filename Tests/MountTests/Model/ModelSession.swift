@@ -13,6 +13,8 @@ struct ModelSession: Hashable, Sendable {
     var isHeld = false
     var unsent: [UInt8] = []
     var hasWritten = false
+    /// What was there before is to go, and did not yet: nothing goes behind it.
+    var replaces: Bool
 
     /// What a call comes to.
     enum Step: Hashable {
@@ -27,6 +29,7 @@ struct ModelSession: Hashable, Sendable {
         self.appends = appends
         self.isEmptied = isEmptied
         self.isNew = isNew
+        replaces = isEmptied
     }
 
     mutating func write(_ data: [UInt8], at offset: Int) -> Step {
@@ -35,7 +38,9 @@ struct ModelSession: Hashable, Sendable {
         let next = appends ? content + data : content.overwritten(data, at: offset)
         let value = ModelValue.value(of: next)
         let problems = ModelValue.problems(value)
-        guard !problems.isEmpty else { return .store(next, appended: appends ? unsent + data : nil) }
+        guard !problems.isEmpty else {
+            return .store(next, appended: appends && !replaces ? unsent + data : nil)
+        }
         // A value in pieces: whole blocks, empty lines behind what was written, or written over a longer one.
         let isPiece =
             data.count >= 512 && data.count % 512 == 0 || hasWritten && data.allSatisfy { $0 == 0x0A }
@@ -54,6 +59,7 @@ struct ModelSession: Hashable, Sendable {
             content = []
             unsent = []
             isEmptied = true
+            replaces = true
             isHeld = false
             return .nothing
         }
@@ -64,9 +70,9 @@ struct ModelSession: Hashable, Sendable {
 
     mutating func flush() -> Step {
         guard isHeld else { return .nothing }
-        isHeld = false
         let problems = ModelValue.problems(ModelValue.value(of: content))
-        return problems.isEmpty ? .store(content, appended: appends ? unsent : nil) : .refuse(problems)
+        return problems.isEmpty
+            ? .store(content, appended: appends && !replaces ? unsent : nil) : .refuse(problems)
     }
 
     mutating func stored(_ content: [UInt8]) {
@@ -74,6 +80,7 @@ struct ModelSession: Hashable, Sendable {
         hasWritten = true
         isEmptied = false
         isNew = false
+        replaces = false
         isHeld = false
         unsent = []
     }

@@ -48,6 +48,56 @@ struct WatchingTests {
         #expect(inotify.all == [])
     }
 
+    @Test("a VM that leaves is told of, though it was changed while the answer was on its way")
+    func leaving() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let inotify = try Inotify(gate, "vm")
+        gate.simulator.afterRequests(3, of: 8)
+        // The server has made up its answer, without the VM, when that is changed once more.
+        let before = gate.simulator.requests.count { $0.path.hasPrefix("/service") }
+        gate.cloud.removeVM(9)
+        gate.simulator.inject(.slowAnswer(.seconds(1)), path: "/service", count: 1)
+        eventually("the service is asked for") {
+            gate.simulator.requests.count { $0.path.hasPrefix("/service") } > before
+        }
+        _ = try gate.shell("echo terminate-hard > vm/9/control")
+        inotify.wait(for: "vm/9 DELETE,ISDIR")
+        #expect(inotify.all.count { $0 == "vm/9 DELETE,ISDIR" } == 1)
+    }
+
+    @Test("a service that a VM gets comes with its VMs")
+    func arrival() throws {
+        let gate = try MountedGate(options: ["watch=0.2"])
+        defer { gate.end() }
+        let inotify = try Inotify(gate, "", "vm")
+        gate.simulator.afterRequests(3, of: 8)
+        let service = try #require(gate.cloud.attribute(vm: 8, name: "SERVICE_ID"))
+        gate.cloud.eraseAttribute(vm: 8, name: "SERVICE_ID")
+        inotify.wait(for: "/service DELETE,ISDIR")
+        inotify.wait(for: "vm/9 DELETE,ISDIR")
+        gate.cloud.setAttribute(vm: 8, name: "SERVICE_ID", value: service)
+        inotify.wait(for: "/service CREATE,ISDIR")
+        inotify.wait(for: "vm/9 CREATE,ISDIR")
+    }
+
+    @Test("that a value turns out to be restricted is no change of it")
+    func restricted() throws {
+        let cloud = Cloud.panacea()
+        cloud.configure { $0.restrictedAttributes += ["HYPERVISOR"] }
+        let gate = try MountedGate(cloud, options: ["watch=0.1"])
+        defer { gate.end() }
+        let value = template + "/HYPERVISOR"
+        let before = try gate.status(value).st_mtim
+        let inotify = try Inotify(gate, value)
+        try #expect(!gate.shell("echo x >> \(value)").succeeded)
+        gate.simulator.afterRequests(10, of: 8)
+        #expect(!inotify.all.contains("\(value) MODIFY"))
+        #expect(try gate.text(".onegatefs/events") == "")
+        let after = try gate.status(value)
+        #expect(after.st_mode & 0o222 == 0 && after.st_mtim.tv_nsec == before.tv_nsec)
+    }
+
     @Test("a vector attribute that becomes a value: its folder goes, and the file comes")
     func becomingValue() throws {
         let gate = try MountedGate(options: ["watch=0.2"])

@@ -179,16 +179,20 @@ extension FuzzTarget {
             }
             switch action {
             case .hold: break
-            case .publish(let content, let appended):
+            case .publish(let content, let edits):
                 try claim(content == file, "\(content) is sent for \(file)")
-                let stored = appended.map { server + $0 } ?? content
+                let stored = edits.map { $0.applied(to: server, whole: content) } ?? content
                 try claim(stored == file, "\(stored) is stored for \(file)")
                 try claim(
                     ValueCheck.problem(with: WriteSession.value(of: content)) == nil,
                     "a bad value is sent: \(content)")
                 let isStored = call & 8 == 0
                 session.completed(isStored ? stored : nil, change: session.change)
-                if isStored { server = stored } else { file = session.content }
+                if isStored {
+                    server = WriteSession.value(of: stored) + [0x0A]
+                } else {
+                    file = session.content
+                }
             case .create: throw Violation(description: "an empty value is stored before the last close")
             case .refuse: file = call & 3 == 1 ? file : before
             }

@@ -27,6 +27,7 @@ struct OneGateFSCommand: ParsableCommand {
     }
 
     func run() throws {
+        Descriptors.openStandardStreams()
         Privileges.hideMemory()
         Heap.returnLargeBlocks()
         if options.check { return try check() }
@@ -34,9 +35,10 @@ struct OneGateFSCommand: ParsableCommand {
         Signals.block(signals)
         Signals.ignoreBrokenPipes()
         Privileges.keepThoseOfMounting()
+        let configuration = try configured()
         let report = try refusing { try Daemon.start(foreground: options.isForeground) }
         do {
-            try serve(report, signals)
+            try serve(configuration, report, signals)
         } catch let error as ExitCode {
             throw error
         } catch {
@@ -46,8 +48,14 @@ struct OneGateFSCommand: ParsableCommand {
     }
 
     /// Mounts and serves until the end.
-    private func serve(_ report: StartupReport, _ signals: Set<Signal>) throws {
-        let configuration = try options.configuration()
+    private func serve(
+        _ configuration: MountConfiguration, _ report: StartupReport, _ signals: Set<Signal>
+    ) throws {
+        try Descriptors.reserve()
+        // libdispatch takes descriptors with the first thread that it starts, and ends the process if there is none: so now.
+        let started = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async { started.signal() }
+        started.wait()
         ProcessEnvironment.erase("TOKENTXT")
         let threshold = LogThreshold(configuration.logLevel)
         let logger = Log.logger(threshold, isForeground: options.isForeground)
@@ -86,12 +94,7 @@ struct OneGateFSCommand: ParsableCommand {
 
     /// Tests what a mount would need. The status says whether it would work.
     private func check() throws {
-        let report = try refusing { try Daemon.start(foreground: true) }
-        let configuration: MountConfiguration
-        do { configuration = try options.configuration() } catch {
-            report.fail("onegatefs: \(error)")
-            throw ExitCode.failure
-        }
+        let configuration = try configured()
         let checkup = Checkup(configuration, mountPoint: options.mountPoint) { print($0) }
         let isWell = Mutex(false)
         let done = DispatchSemaphore(value: 0)
@@ -102,6 +105,14 @@ struct OneGateFSCommand: ParsableCommand {
         }
         done.wait()
         if !isWell.withLock({ $0 }) { throw ExitCode.failure }
+    }
+
+    /// What the arguments mean. What they cannot mean is one line, and the status of wrong arguments.
+    private func configured() throws -> MountConfiguration {
+        do { return try options.configuration() } catch {
+            StartupReport.printLine("onegatefs: \(error)")
+            throw ExitCode.validationFailure
+        }
     }
 
     private func refusing<Value>(_ body: () throws -> Value) throws -> Value {

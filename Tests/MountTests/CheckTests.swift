@@ -83,7 +83,7 @@ struct CheckTests {
         // Options that make no sense are refused at once.
         let outcome = try bench.run("--check", "--env-file", "one_env", "--ttl", "soon")
         #expect(
-            outcome.status == 1 && outcome.errors.hasPrefix("onegatefs: ttl takes a number of seconds"),
+            outcome.status == 64 && outcome.errors.hasPrefix("onegatefs: ttl takes a number of seconds"),
             "\(outcome)")
     }
 

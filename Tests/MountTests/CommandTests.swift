@@ -61,12 +61,21 @@ struct CommandTests {
             ([env, "nonsense"], "nonsense"), ([env, "uid=root"], "uid"), ([env, "umask=9"], "umask"),
             ([env, "log=loud"], "log"),
             ([env, "ca_file=/none/such"], "/none/such"), ([env, "peer_ttl"], "peer_ttl"),
+            ([env, "allow_other=0"], "allow_other"), ([env, "insecure=no"], "insecure"),
+            ([env, "ro=0"], "ro"),
+            ([env, "uid=4294967295"], "uid"),
         ] as [([String], String)] {
             for foreground in [[], ["-f"]] {
                 let outcome = try Child.run(
                     [Executables.onegatefs] + (options.isEmpty ? [] : ["-o", options.joined(separator: ",")])
                         + foreground + [bench.path])
-                #expect(outcome.status != 0 && outcome.status < 128, "\(options): \(outcome)")
+                // Wrong arguments, which systemd need not try again.
+                let isWrong = [
+                    "ttl", "timeout", "nonsense", "uid", "umask", "log", "peer_ttl", "allow_other",
+                    "insecure", "ro",
+                ]
+                .contains(words)
+                #expect(outcome.status == (isWrong && options != [] ? 64 : 1), "\(options): \(outcome)")
                 #expect(outcome.errors.split(separator: "\n").count == 1, "\(options): \(outcome)")
                 #expect(outcome.errors.contains(words), "\(options): \(outcome)")
                 #expect(!MountTable.has(bench.path.replacing(" ", with: "\\040")))
@@ -150,6 +159,46 @@ struct CommandTests {
         gate.daemon.signal(signal)
         #expect(gate.daemon.finish().status == 0)
         #expect(!MountTable.has(gate.path))
+    }
+
+    @Test(
+        "standard streams that are closed are no hindrance",
+        arguments: ["1>&- 2>&-", "<&- >&-", "<&- >&- 2>&-"])
+    func closedStreams(redirection: String) throws {
+        let bench = try Bench()
+        defer { bench.end() }
+        let outcome = try bench.shell(
+            """
+            timeout 20 "$ONEGATEFS" -o env_file=one_env onegate "mount point" \(redirection); echo $?
+            cat "mount point/vm/self/STATE" && umount "mount point"
+            """)
+        #expect(outcome.output == "0\nRUNNING\n", "\(outcome)")
+    }
+
+    @Test("with too few open files allowed it says so", .needs("prlimit"))
+    func fewDescriptors() throws {
+        let bench = try Bench()
+        defer { bench.end() }
+        let outcome = try bench.shell(
+            "prlimit --nofile=20:20 \"$ONEGATEFS\" -o env_file=one_env onegate \"mount point\"; echo $?")
+        #expect(outcome.output == "1\n" && outcome.errors.contains("at most 20 open files"), "\(outcome)")
+        #expect(outcome.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test("settings of another VM are not taken: what is shown as this one's would be another's")
+    func otherVM() throws {
+        let gate = try MountedGate(options: ["ttl=0"])
+        defer { gate.end() }
+        try gate.simulator.environmentFile(vm: 9).write(
+            toFile: gate.envFile, atomically: true, encoding: .utf8)
+        gate.daemon.signal(SIGHUP)
+        eventually("it is logged") { gate.daemon.errorsSoFar.contains("are of VM 9 now, not of VM 8") }
+        #expect(try gate.text("vm/8/ID") == "8\n")
+        try gate.write("here", to: "vm/8/USER_TEMPLATE/WHERE")
+        #expect(gate.cloud.attribute(vm: 8, name: "WHERE") == "here")
+        gate.cloud.setToken(vm: 8, "another-token")
+        #expect(throws: SystemError(what: "", number: EACCES)) { try gate.text("vm/8/ID") }
+        #expect(gate.cloud.attribute(vm: 9, name: "WHERE") == nil)
     }
 
     @Test("SIGHUP reads the env file again and drops the caches")

@@ -176,7 +176,11 @@ struct ErrorTests {
     func names() throws {
         let gate = try MountedGate(options: ["ttl=0"])
         defer { gate.end() }
-        for name in ["lower", "A-B", "A.B", "1A", "É", "A B", "Mixed"] {
+        for name in [
+            "lower", "A-B", "A.B", "1A", "É", "A B", "Mixed", "port", "priority", "protocol", "private",
+            "pid", "sedan",
+            "patch", "8080",
+        ] {
             for path in ["vm/9/USER_TEMPLATE/\(name)", "vm/9/USER_TEMPLATE/BACKUP/\(name)"] {
                 #expect(throws: SystemError(what: "", number: EINVAL), "\(name)") {
                     try gate.write("x", to: path)

@@ -63,6 +63,34 @@ struct RemovingTests {
         #expect(try gate.text("vm/9/USER_TEMPLATE/\(goal)") == "new\n")
     }
 
+    @Test("a refused mv leaves nothing behind", arguments: ["SERVICE_ID", "A-B"])
+    func refusedMove(name: String) throws {
+        let gate = try MountedGate(options: ["ttl=0"])
+        defer { gate.end() }
+        if name == "A-B" { gate.cloud.setAttribute(vm: 9, name: "A-B", value: "x") }
+        let before = gate.cloud.userTemplate(vm: 9)
+        for goal in ["NEW", "ACTIVE"] {
+            let outcome = try gate.shell("cd vm/9/USER_TEMPLATE && mv \(name) \(goal)")
+            #expect(outcome.errors.contains("Operation not permitted"), "\(outcome)")
+        }
+        // What was erased before a name with a dash came there could not be erased any more.
+        if name == "SERVICE_ID" { #expect(gate.cloud.userTemplate(vm: 9) == before) }
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
+    @Test("mv of a vector attribute and a key that is written meanwhile lose nothing")
+    func moveVectorMeanwhile() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        try #expect(gate.shell("cd vm/9/USER_TEMPLATE && mkdir V && echo 1 > V/A").succeeded)
+        gate.simulator.inject(.delay(.milliseconds(200)))
+        let script = "cd vm/9/USER_TEMPLATE; mv V W & sleep 0.05; echo precious > V/B && echo stored; wait"
+        let outcome = try gate.shell(script)
+        let (old, new) = (gate.cloud.attribute(vm: 9, name: "V"), gate.cloud.attribute(vm: 9, name: "W"))
+        let isKept = old?["B"] == "precious" || new?["B"] == "precious"
+        #expect(isKept || !outcome.output.contains("stored"), "\(outcome) \(String(describing: (old, new)))")
+    }
+
     @Test("what was made here, stored otherwise and removed is gone", .needs("python3"))
     func createdElsewhere() throws {
         let gate = try MountedGate(options: ["ttl=600"])

@@ -60,9 +60,9 @@ struct WritingTests {
         defer { gate.end() }
         let other = try MountedGate(gate.simulator, vm: 9, options: ["ttl=0"])
         defer { other.end() }
+        try #require(try Child.run(["mkfifo", gate.folder + "/pipe"]).succeeded)
         let writer = try gate.start(
             "(read -r LINE < \"$FOLDER/pipe\"; echo \"$LINE\") > vm/9/USER_TEMPLATE/ACTIVE")
-        try #require(try Child.run(["mkfifo", gate.folder + "/pipe"]).succeeded)
         // The shell has opened the file for writing when it waits for the pipe.
         eventually("the file is open") {
             (try? gate.text(".onegatefs/metrics").contains("operation=\"flush\"")) != nil
@@ -163,6 +163,74 @@ struct WritingTests {
             """
         #expect(try gate.python(program, "vm/9/USER_TEMPLATE/ACTIVE").output == "EINVAL\nEINVAL\n")
         #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
+    }
+
+    @Test("what is appended through one open goes on where it was, in however many pieces", .needs("python3"))
+    func appendedPieces() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let script = """
+            cd vm/9/USER_TEMPLATE && echo v > D && { printf a; printf b; } >> D && cat D
+            seq 1 40000 > /tmp/$$.seq; : > E; cat /tmp/$$.seq >> E && cmp /tmp/$$.seq E; rm /tmp/$$.seq
+            echo 1 > F; printf 2 >> F; echo 3 >> F; cat F
+            """
+        let outcome = try gate.shell(script)
+        #expect(outcome == Child.Outcome(status: 0, output: "v\nab\n1\n2\n3\n", errors: ""))
+        // What others stored meanwhile is a line of its own.
+        let program = """
+            import os
+            file = os.open('vm/9/USER_TEMPLATE/D', os.O_WRONLY | os.O_APPEND)
+            os.write(file, b'c')
+            open('vm/9/USER_TEMPLATE/D', 'a').write('other')
+            os.write(file, b'd')
+            """
+        try #expect(gate.python(program).succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "D") == "v\nab\nc\nother\nd")
+    }
+
+    @Test("two programs that change parts of one value keep each other's", .needs("python3"))
+    func parts() throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        try gate.write("0123456789", to: "vm/9/USER_TEMPLATE/P")
+        let program = """
+            import os
+            one, two = (os.open('vm/9/USER_TEMPLATE/P', os.O_RDWR) for _ in range(2))
+            os.pwrite(one, b'AA', 0)
+            print(os.pread(two, 100, 0))
+            os.pwrite(two, b'BB', 5)
+            """
+        #expect(try gate.python(program).output == "b'0123456789\\n'\n")
+        #expect(gate.cloud.attribute(vm: 9, name: "P") == "AA234BB789")
+    }
+
+    @Test("truncate keeps a part of what is stored by then")
+    func truncateNewer() throws {
+        let gate = try MountedGate(options: ["ttl=600", "peer_ttl=600"])
+        defer { gate.end() }
+        #expect(try gate.text("vm/9/USER_TEMPLATE/ACTIVE") == "YES\n")
+        gate.cloud.setAttribute(vm: 9, name: "ACTIVE", value: "new")
+        try #expect(gate.shell("truncate -s 2 vm/9/USER_TEMPLATE/ACTIVE").succeeded)
+        #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "ne")
+    }
+
+    @Test(
+        "update takes lines that come in blocks as one",
+        arguments: ["cat", "awk '{ print }'", "dd bs=512 status=none"])
+    func updateInBlocks(program: String) throws {
+        let gate = try MountedGate()
+        defer { gate.end() }
+        let lines = (0..<6000).map { "K\($0)=\(String(repeating: "a=b", count: 9))\n" }.joined()
+        try lines.write(toFile: gate.folder + "/lines", atomically: true, encoding: .utf8)
+        let requests = try gate.requests {
+            let outcome = try gate.shell("\(program) < $FOLDER/lines > vm/9/update")
+            #expect(outcome == Child.Outcome(status: 0, output: "", errors: ""))
+        }
+        #expect(requests.changes.count == 1)
+        let stored = try #require(gate.cloud.userTemplate(vm: 9)?.members)
+        #expect(stored.keys.count { $0.hasPrefix("K") } == 6000)
+        #expect(stored["K5999"] == .string(String(repeating: "a=b", count: 9)))
+        #expect(stored["a"] == nil && stored["b"] == nil)
     }
 
     @Test("a long value comes in pieces and is stored whole", .needs("python3"))

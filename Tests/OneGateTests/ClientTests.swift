@@ -542,12 +542,19 @@ import Testing
     func reloaded() async throws {
         let server = try await ScriptedServer { _ in .answer(200, ClientTests.vmBody) }
         let endpoint = server.endpoint
-        try await withClient(endpoint, reload: { try ClientTests.settings(endpoint, token: "new", vmID: 5) })
-        { client in
+        try await withClient(endpoint, reload: { try ClientTests.settings(endpoint, token: "new") }) {
+            client in
             try client.reloadSettings()
             _ = try await client.vm()
         }
-        #expect(server.requests.first?.header("X-ONEGATE-VMID") == "5")
+        #expect(server.requests.first?.header("X-ONEGATE-TOKEN") == "new")
+        // Those of another VM are not.
+        try await withClient(endpoint, reload: { try ClientTests.settings(endpoint, token: "new", vmID: 5) })
+        {
+            client in
+            #expect(throws: SettingsError.self) { try client.reloadSettings() }
+            #expect(client.settings.vmID == 1 && client.settings.token == Token(ClientTests.secret))
+        }
     }
 
     // MARK: Reports

@@ -62,7 +62,8 @@ public final class StartupReport: Sendable {
         }
     }
 
-    static func printLine(_ line: String) {
+    /// Prints a line on standard error.
+    public static func printLine(_ line: String) {
         _ = SystemCalls.write(STDERR_FILENO, [UInt8]((line + "\n").utf8))
     }
 }

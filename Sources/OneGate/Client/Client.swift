@@ -83,11 +83,21 @@ public final class Client: Sendable {
     /// - Throws: What `reload` throws, such as `SettingsError`; the settings stay as they were then.
     public func reloadSettings() throws {
         guard let reload else { return }
-        let settings = try reload()
+        let settings = try checked(reload())
         state.withLock { state in
             state.settings = settings
             state.generation += 1
         }
+    }
+
+    /// Settings that are read again, if they are of the same VM: what is asked for as this one's would be another's.
+    private func checked(_ new: Settings) throws(SettingsError) -> Settings {
+        let vmID = settings.vmID
+        guard new.vmID == vmID else {
+            throw SettingsError(
+                "the settings are of VM \(new.vmID) now, not of VM \(vmID): they are not taken")
+        }
+        return new
     }
 
     /// Runs tasks on the thread that the connections have: a request and its answer then wake up no other thread.
@@ -198,7 +208,8 @@ public final class Client: Sendable {
             if let running = state.reloading { return running }
             let task = Task {
                 let result: Result<Settings, any Error>
-                do { result = .success(try await NIOThreadPool.singleton.runIfActive(reload)) } catch {
+                do { result = .success(try checked(await NIOThreadPool.singleton.runIfActive(reload))) } catch
+                {
                     result = .failure(error)
                 }
                 self.finishReload(result)
@@ -233,7 +244,7 @@ public final class Client: Sendable {
             if case .success(let settings) = result { state.settings = settings }
         }
         if case .failure(let error) = result {
-            logger.debug("the settings cannot be read again", metadata: ["reason": "\(error)"])
+            logger.warning("the settings cannot be read again", metadata: ["reason": "\(error)"])
         }
     }
 }

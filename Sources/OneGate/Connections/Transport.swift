@@ -64,6 +64,11 @@ final class Transport: Sendable {
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
         if let caFile = configuration.caFile {
+            do throws(FileContent.Failure) {
+                _ = try FileContent.text(at: caFile, limit: FileContent.envFileLimit)
+            } catch {
+                throw SettingsError("the file of CAs \(caFile) cannot be read: \(error)")
+            }
             // The TLS library would report this with the first request only.
             do { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile)) } catch {
                 throw SettingsError(

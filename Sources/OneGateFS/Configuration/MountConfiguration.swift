@@ -61,8 +61,14 @@ public struct MountConfiguration: Sendable {
         if let peerTTL { fileSystem.freshness.peerTTL = peerTTL }
     }
 
+    private static let switches: Set = [
+        "verify", "noverify", "insecure", "ro", "rw", "allow_other", "default_permissions", "foreground",
+    ]
+
     /// Sets an option of ours; false if it is none.
     private mutating func set(_ name: String, _ value: String?) throws(OptionError) -> Bool {
+        // Whoever says allow_other=0 means something else than what would be done.
+        if value != nil, Self.switches.contains(name) { throw OptionError("\(name) takes no value") }
         switch name {
         case "endpoint": settings.endpoint = try Self.text(name, value)
         case "vmid": settings.vmID = try Self.text(name, value)
@@ -137,7 +143,10 @@ public struct MountConfiguration: Sendable {
     }
 
     private static func number(_ name: String, _ value: String?) throws(OptionError) -> UInt32 {
-        guard let value, let number = UInt32(value) else { throw OptionError("\(name) takes a number") }
+        // The last one means nobody (chown(2)).
+        guard let value, let number = UInt32(value), number < .max else {
+            throw OptionError("\(name) takes a number")
+        }
         return number
     }
 

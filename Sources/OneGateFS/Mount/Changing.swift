@@ -85,9 +85,12 @@ extension OneGateFileSystem {
             request.answer(.error(.readOnly))
             return
         }
-        // What mkstemp(3) makes is temporary whatever its name: one in 25 of perl's and busybox' are all upper case.
+        // What mkstemp(3) makes is temporary whatever its name, six letters of which are random: one in 25 of perl's and
+        // busybox' are all upper case.
         let isExclusive = flags.contains(.exclusive)
-        let isTemporary = isExclusive && flags.accessMode == .readWrite && permissions & 0o777 == 0o600
+        let isTemporary =
+            isExclusive && flags.accessMode == .readWrite && permissions & 0o777 == 0o600
+            && name.bytes.count >= 6
         serve(request, .create) { [self] state, query in
             guard let folder = state.inodes[parent] else { return .error(.noEntry) }
             switch placeForNew(
@@ -212,13 +215,30 @@ extension OneGateFileSystem {
         }
         if case .attribute(let place) = writing.target {
             guard offset + data.count <= OneGateFileSystem.contentSizeLimit else {
-                return .fail(Failure(.fileTooLarge, "the server takes at most 4 MiB in a request"))
+                return .fail(OneGateFileSystem.tooLarge)
             }
             let action = writing.session.write(data, at: offset)
             return step(action, writing.session.change, place, otherwise: .written(data.count))
         }
+        if case .update = writing.target {
+            guard writing.lines.count + data.count <= OneGateFileSystem.contentSizeLimit else {
+                return .fail(OneGateFileSystem.tooLarge)
+            }
+            // A program that writes whole blocks has more to say: what is cut in the middle is no line.
+            if WriteSession.isBlock(data) {
+                writing.lines += data
+                return .answer(.written(data.count))
+            }
+        }
+        return orderStep(&writing, data)
+    }
+
+    /// What is told so far, with what came last.
+    private func orderStep(_ writing: inout Handle.Writing, _ data: [UInt8]) -> WriteStep {
+        let bytes = writing.lines + data
+        writing.lines = []
         do throws(Failure) {
-            guard let order = try Order(data, to: writing.target) else {
+            guard let order = try Order(bytes, to: writing.target) else {
                 return .answer(.error(.badDescriptor))
             }
             return .carryOut(order)
@@ -234,13 +254,14 @@ extension OneGateFileSystem {
         switch action {
         case .hold, .create: .answer(reply)
         case .refuse(let refusal): .fail(Failure(refusal.reason.errno, refusal.reason.words))
-        case .publish(let content, let appended):
-            .store(place, appended.map { .appended($0) } ?? .whole(content), change: change)
+        case .publish(let content, let edits):
+            .store(place, edits.map { .edited($0, whole: content) } ?? .whole(content), change: change)
         }
     }
 
     /// More cannot be stored, however it is encoded (`onegate.md`: 4 MiB of form-encoded request).
     static let contentSizeLimit = 4 << 20
+    private static let tooLarge = Failure(.fileTooLarge, "the server takes at most 4 MiB in a request")
 
     private func writeScratch(_ inode: Inode, _ data: [UInt8], _ offset: Int?, _ state: inout MountState)
         -> Reply
@@ -350,11 +371,12 @@ extension OneGateFileSystem {
         _ call: (inout WriteSession) -> WriteSession.Action
     ) {
         let step: WriteStep = state.withLock { state in
-            guard case .writing(var writing)? = state.handles[handle],
-                case .attribute(let place) = writing.target
-            else { return .answer(reply) }
+            guard case .writing(var writing)? = state.handles[handle] else { return .answer(reply) }
+            defer { state.handles[handle] = .writing(writing) }
+            guard case .attribute(let place) = writing.target else {
+                return writing.lines.isEmpty ? .answer(reply) : orderStep(&writing, [])
+            }
             let action = call(&writing.session)
-            state.handles[handle] = .writing(writing)
             return self.step(action, writing.session.change, place, otherwise: reply)
         }
         switch step {
@@ -363,10 +385,15 @@ extension OneGateFileSystem {
             finish(requester, inode, handle, change, operation, reply) { [self] () async throws(Failure) in
                 try await store(content, at: place, for: requester)
             }
+        case .carryOut(let order):
+            let requester = Requester.waiting(request.deferred(isAwaited: true))
+            finish(requester, inode, handle, [], reply) { [self] () async throws(Failure) in
+                try await carryOut(order, for: requester)
+            }
         case .fail(let failure):
             report(failure, inode, operation)
             request.answer(.error(failure.errno))
-        default:
+        case .answer, .await:
             metrics.count(operation, reply)
             request.answer(reply)
         }
@@ -411,6 +438,7 @@ extension OneGateFileSystem {
 
     private func truncate(_ request: consuming Request, _ inode: Inode, _ size: Int, _ file: OpenFile?) {
         guard size >= 0, size <= OneGateFileSystem.contentSizeLimit else {
+            report(OneGateFileSystem.tooLarge, inode, .truncate)
             request.answer(.error(.fileTooLarge))
             return
         }
@@ -471,14 +499,18 @@ extension OneGateFileSystem {
                     deferred.answer(attributesReply(inode, file, file.size))
                     return
                 }
-                var session = WriteSession(content: file.bytes, truncated: false, appends: false)
-                var action = session.truncate(to: size)
-                if size == 0 { action = session.release() }
-                switch action {
-                case .hold, .create: break
-                case .refuse(let refusal): throw Failure(refusal.reason.errno, refusal.reason.words)
-                case .publish(let content, _):
-                    _ = try await store(.whole(content), at: place, for: .waiting(deferred))
+                try await inTurn(of: place.machine, for: .waiting(deferred)) { () async throws(Failure) in
+                    // What is kept is of what is stored by then.
+                    let bytes =
+                        size == 0 ? file.bytes : place.file(in: try await current(place.machine))?.bytes
+                    var session = WriteSession(content: bytes ?? file.bytes, truncated: false, appends: false)
+                    var action = session.truncate(to: size)
+                    if size == 0 { action = session.release() }
+                    switch action {
+                    case .hold, .create: break
+                    case .refuse(let refusal): throw Failure(refusal.reason.errno, refusal.reason.words)
+                    case .publish(let content, _): _ = try await storeInTurn(.whole(content), at: place)
+                    }
                 }
                 deferred.answer(attributesReply(inode, file, size == 0 ? 1 : size))
             } catch {

@@ -56,6 +56,8 @@ enum Handle {
         let readable: File?
         /// A command that failed, and how: written again through the same open, it is not sent again.
         var failed: (data: [UInt8], failure: Failure)?
+        /// Lines for `update` that come in blocks, until all of them are there.
+        var lines: [UInt8] = []
         /// The latest write that the server is told of.
         var underWay: WriteUnderWay?
     }

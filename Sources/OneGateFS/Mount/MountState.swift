@@ -16,8 +16,8 @@ struct MountState {
     var queues: [Int: ChangeQueue] = [:] { didSet { epoch &+= 1 } }
     /// What our own changes will show as, until an answer showed it.
     var ownChanges: [[FileName]: OwnChange] = [:]
-    /// The trees of the VMs that the last whole answer about the service brought.
-    var serviceTrees: [Int: Directory] = [:]
+    /// The trees of the VMs that the last whole answer about the service brought, as long as they are what it would become.
+    var serviceTrees: [Int: Directory]?
     /// The service's `extended.json`, for a moment after it was made, and who waits for it.
     var serviceText: DeferredText.Text?
     var textWaiters: [Flight.Waiter] = []

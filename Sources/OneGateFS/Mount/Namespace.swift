@@ -401,13 +401,18 @@ extension OneGateFileSystem {
             if let order = try Order(bytes, to: target) { try await carryOut(order, for: requester) }
             state.withLock { _ = $0.overlays.removeValue(forKey: inode) }
         case (.attribute(let place, _, _), .scratch):
-            let bytes = try await currentBytes(place)
-            try await erase(place, for: requester)
+            let bytes = try await inTurn(of: place.machine, for: requester) { () async throws(Failure) in
+                let bytes = try await currentContent(place).file.bytes
+                try await eraseInTurn(place)
+                return bytes
+            }
             keepScratch(bytes, newParent, newName)
         case (.attribute(let place, _, _), .attribute(let newPlace, _)):
             if place == newPlace { return }
-            _ = try await store(.whole(try await currentBytes(place)), at: newPlace, for: requester)
-            try await erase(place, for: .promised)
+            try await inTurn(of: place.machine, newPlace.machine, for: requester) {
+                () async throws(Failure) in
+                try await renameInTurn(place, to: newPlace)
+            }
         case (.vector(let place, _), .attribute(let newPlace, nil)) where newPlace.key == nil:
             try await rename(vector: place, to: newPlace, for: requester)
         case (.begunVector(let inode), .attribute(let newPlace, nil)) where newPlace.key == nil:
@@ -424,26 +429,49 @@ extension OneGateFileSystem {
         }
     }
 
-    /// The content of an attribute that is about to be erased: what somebody stored since it was read goes with it.
-    private func currentBytes(_ place: AttributePlace) async throws(Failure) -> [UInt8] {
-        guard let file = place.file(in: try await current(place.machine)) else {
+    /// An attribute that is about to be erased, and its VM: what somebody stored since it was read goes with it.
+    private func currentContent(_ place: AttributePlace) async throws(Failure) -> (
+        file: File, tree: Directory?
+    ) {
+        let tree = try await current(place.machine)
+        guard let file = place.file(in: tree) else {
             throw Failure(.noEntry, "\(place.erasable) is not there any more")
         }
-        return file.bytes
+        return (file, tree)
+    }
+
+    private func renameInTurn(_ place: AttributePlace, to newPlace: AttributePlace) async throws(Failure) {
+        let (file, tree) = try await currentContent(place)
+        let goal = place.machine == newPlace.machine ? tree : try await current(newPlace.machine)
+        let replaced = newPlace.file(in: goal)
+        _ = try await storeInTurn(.whole(file.bytes), at: newPlace)
+        do throws(Failure) { try await eraseInTurn(place) } catch {
+            // Of what was refused nothing should be left. Otherwise it is not known what is there.
+            guard error.isRefusal else { throw error }
+            if let replaced {
+                _ = try? await storeInTurn(.whole(replaced.bytes), at: newPlace)
+            } else {
+                try? await eraseInTurn(newPlace)
+            }
+            throw error
+        }
     }
 
     private func rename(
         vector place: AttributePlace, to newPlace: AttributePlace, for requester: Requester
     ) async throws(Failure) {
-        guard let tree = try await current(place.machine),
-            let vector = place.vector(in: tree)
-        else { throw Failure(.noEntry, "\(place.name) is not there any more") }
-        let members = try keys(of: vector)
-        try await inTurn(of: newPlace.machine, for: requester) { () async throws(Failure) in
+        try await inTurn(of: place.machine, newPlace.machine, for: requester) { () async throws(Failure) in
+            guard let vector = place.vector(in: try await current(place.machine)) else {
+                throw Failure(.noEntry, "\(place.name) is not there any more")
+            }
+            let members = try keys(of: vector)
             touch(newPlace, .folder)
             try await update([(newPlace.name, .vector(members))], of: newPlace.machine)
+            do throws(Failure) { try await eraseInTurn(place) } catch {
+                if error.isRefusal { try? await eraseInTurn(newPlace) }
+                throw error
+            }
         }
-        try await erase(place, for: .promised)
     }
 
     /// Holds a scratch file in memory under a name.

@@ -178,12 +178,12 @@ extension OneGateFileSystem {
             default: throw Failure(error)
             }
         }
-        let known = state.withLock { $0.cache.service.value }
-        if let known, known.complete, known.body == body {
+        let (known, trees, stamp) = state.withLock {
+            ($0.cache.service.value, $0.serviceTrees, $0.newStamp())
+        }
+        if let known, known.complete, known.body == body, let trees {
             take(service: known, nil, asked: asked)
-            let (trees, stamp) = state.withLock { ($0.serviceTrees, $0.newStamp()) }
-            return take(
-                trees.map { (id: $0.key, tree: $0.value, builtOn: nil) }, stamp, asked: asked)
+            return take(trees.map { (id: $0.key, tree: $0.value, builtOn: nil) }, stamp, asked: asked)
         }
         let service: Service
         do {
@@ -269,7 +269,7 @@ extension OneGateFileSystem {
         let changes: [TreeChange] = state.withLock { state in
             let before = state.cache.service.value
             guard state.cache.learn(service: .absent, asked: asked), let before else { return [] }
-            state.serviceTrees = [:]
+            state.serviceTrees = nil
             return [TreeChange(path: ["service"], kind: .removed(.directory(before.directory)))]
                 + gone(before.members, &state, asked: asked)
         }

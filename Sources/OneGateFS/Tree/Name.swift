@@ -61,13 +61,11 @@ public enum Name {
         }
         if last == UInt8(ascii: "~") || last == UInt8(ascii: "#") { return true }
         guard let text = name.string else { return false }
-        if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
-            return true  // vim probes with 4913, and counts on from there while such a file exists.
-        }
-        for prefix in ["tmp", "sed", "XX", "patch", "po", "pp", "pi", "pr", "cptmp", "install."]
-        where text.hasPrefix(prefix) {
-            return true
-        }
+        // vim probes with 4913, and goes on from there in such steps while there is one.
+        if let number = Int(text), number >= 4913, (number - 4913) % 123 == 0 { return true }
+        for prefix in ["tmp", "XX", "cptmp", "install."] where text.hasPrefix(prefix) { return true }
+        // Random letters mostly have some that no word has.
+        if hasRandomEnd(name), !text.utf8.suffix(6).allSatisfy(isLower) { return true }
         for suffix in [
             ".tmp", ".temp", ".bak", ".swp", ".swo", ".swx", ".swpx", ".orig", ".rej", ".new", ".old",
             ".part",
@@ -82,8 +80,22 @@ public enum Name {
     /// busybox' sed (`NAMEXXXXXX`) and patch (`NAME.oXXXXXX`) call what they put in its place later.
     static func isTemporary(_ name: FileName, beside others: some Sequence<FileName>) -> Bool {
         !isAttribute(name) && name.bytes.count <= lengthLimit
-            && others.contains { $0.bytes.count < name.bytes.count && name.bytes.starts(with: $0.bytes) }
+            && (hasRandomEnd(name)
+                || others.contains { $0.bytes.count < name.bytes.count && name.bytes.starts(with: $0.bytes) })
     }
+
+    /// Whether a name is one of those that sed and patch make with mkstemp(3): `sedXXXXXX`.
+    private static func hasRandomEnd(_ name: FileName) -> Bool {
+        guard let text = name.string else { return false }
+        return ["sed", "patch", "po", "pp", "pi", "pr"].contains { prefix in
+            text.utf8.count == prefix.utf8.count + 6 && text.hasPrefix(prefix)
+                && text.utf8.allSatisfy {
+                    isLower($0) || (0x30...0x39).contains($0) || (0x41...0x5A).contains($0)
+                }
+        }
+    }
+
+    private static func isLower(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
 
     /// The number that a canonical decimal name spells (`9`, not `09`), or nil: the server reads an ID
     /// only as far as it is digits, so nothing else may be asked for.

@@ -17,7 +17,8 @@ extension OneGateFileSystem {
         else { return nil }
         let content: NewContent
         switch writing.session.release() {
-        case .publish(let whole, let appended): content = appended.map { .appended($0) } ?? .whole(whole)
+        case .publish(let whole, let edits):
+            content = edits.map { .edited($0, whole: whole) } ?? .whole(whole)
         case .create: content = .created
         case .hold, .refuse: return nil
         }

@@ -32,7 +32,7 @@ extension OneGateFileSystem {
                 try await client.perform(action, vm: machine)
                 expire(machine: machine)
             } catch {
-                expire(machine: machine)
+                expire(machine: machine, after: error)
                 throw await explained(Failure(error, changing: true), action, machine)
             }
         }

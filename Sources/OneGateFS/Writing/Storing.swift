@@ -8,8 +8,8 @@ extension OneGateFileSystem {
     enum NewContent: Sendable {
         /// A file's whole content.
         case whole([UInt8])
-        /// What goes behind the content that is stored by then.
-        case appended([UInt8])
+        /// What some edits make of the content that is stored by then; and the whole if that is as it was.
+        case edited(Edits, whole: [UInt8])
         /// Nothing, where nothing is stored by then.
         case created
     }
@@ -28,10 +28,9 @@ extension OneGateFileSystem {
         var tree: Directory?
         switch content {
         case .whole(let bytes): whole = bytes
-        case .appended(let bytes):
+        case .edited(let edits, let expected):
             tree = try await current(place.machine)
-            let before = place.file(in: tree)?.bytes ?? []
-            whole = (before == [0x0A] ? [] : before) + bytes
+            whole = edits.applied(to: place.file(in: tree)?.bytes, whole: expected)
         case .created:
             tree = try await current(place.machine)
             let isThere = place.file(in: tree) != nil || place.key == nil && place.vector(in: tree) != nil
@@ -94,7 +93,11 @@ extension OneGateFileSystem {
     }
 
     /// What was known of a VM counts no more: it was changed, or may have been. The kernel knows so of the VM's own files.
-    func expire(machine: Int) {
+    ///
+    /// - Parameter error: why the change failed.
+    func expire(machine: Int, after error: OneGateError? = nil) {
+        // Of what could not be sent nothing was done.
+        if error?.kind == .unreachable { return }
         state.withLock { state in
             state.cache.expire(machine: machine, at: .now)
             if let node = node(at: ["service", ServiceTree.extended], state) { forget(node) }
@@ -109,7 +112,7 @@ extension OneGateFileSystem {
         } catch let error as ValueError {
             throw Failure(ValueCheck.errno(of: error), error.description)
         } catch let error as OneGateError {
-            expire(machine: machine)
+            expire(machine: machine, after: error)
             throw refused(error, machine, attributes.map(\.name))
         } catch {
             throw Failure(.io, "\(error)")
@@ -146,7 +149,11 @@ extension OneGateFileSystem {
         let failure = Failure(error, changing: true)
         if error.kind == .forbidden {
             let restricted = names.filter { error.words.contains("(\($0))") }
-            state.withLock { $0.restricted.formUnion(restricted) }
+            state.withLock { state in
+                state.restricted.formUnion(restricted)
+                // What was made before shows them as others.
+                state.serviceTrees = nil
+            }
         }
         return failure
     }
@@ -164,7 +171,7 @@ extension OneGateFileSystem {
         do {
             try await client.erase(vm: place.machine == own ? nil : place.machine, name: place.erasable)
         } catch let error as OneGateError {
-            expire(machine: place.machine)
+            expire(machine: place.machine, after: error)
             let failure = refused(error, place.machine, [place.name])
             // What somebody else erased meanwhile is an error of the server's too (500).
             if error.kind == .server {

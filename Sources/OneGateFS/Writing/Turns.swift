@@ -30,6 +30,18 @@ extension OneGateFileSystem {
         }
     }
 
+    /// The same for a change of two VMs, or of one.
+    func inTurn<Value: Sendable>(
+        of machine: Int, _ other: Int, for requester: Requester,
+        _ change: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        guard machine != other else { return try await inTurn(of: machine, for: requester, change) }
+        // Always in the same order, or two changes would wait for each other.
+        return try await inTurn(of: min(machine, other), for: requester) { () async throws(Failure) in
+            try await inTurn(of: max(machine, other), for: requester, change)
+        }
+    }
+
     /// Waits for a turn, but not longer than one request may take. False: it did not come.
     private func turn(of machine: Int) async -> Bool {
         await withCheckedContinuation { continuation in

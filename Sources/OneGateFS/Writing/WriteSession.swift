@@ -5,9 +5,8 @@ struct WriteSession: Sendable {
     enum Action: Sendable, Equatable {
         /// Nothing yet: what came is kept and goes out with what follows, or at close.
         case hold
-        /// Store the content, and answer when that is done. When appending, only what is new is given: it
-        /// goes behind what is stored by then.
-        case publish(content: [UInt8], appended: [UInt8]?)
+        /// Store the content, and answer when that is done; or with edits, what they make of what is stored by then.
+        case publish(content: [UInt8], Edits?)
         /// Store the empty value, unless somebody stored one meanwhile.
         case create
         /// Refuse the call.
@@ -40,9 +39,11 @@ struct WriteSession: Sendable {
         case refused
     }
     private var held = Held.nothing
-    /// Bytes appended that are not stored yet.
-    private var unsentAppended: [UInt8] = []
-    /// Whether what was there before is to go, and did not yet: then what is appended begins the value.
+    /// The content that is stored, as far as is known, and what was done to it since that is not stored yet.
+    private var base: [UInt8]
+    private var edits: [Edits.Edit] = []
+    /// Whether what is stored counts for nothing: the content began with this open. What is appended goes behind what is stored
+    /// once the beginning is.
     private var replaces: Bool
     /// Grows with everything that changes the content, or is to. Of two changes that are under way, because a program was
     /// interrupted, the later one says what the content is.
@@ -59,9 +60,10 @@ struct WriteSession: Sendable {
     init(content: [UInt8], truncated: Bool, appends: Bool, new: Bool = false) {
         // An empty value is a single newline; what is appended to it begins the value.
         self.content = appends && content == [0x0A] ? [] : content
+        base = self.content
         isTruncated = truncated
-        replaces = truncated
         isNew = new && !truncated
+        replaces = truncated || isNew && !appends
         self.appends = appends
     }
 
@@ -71,14 +73,9 @@ struct WriteSession: Sendable {
         isTruncated = false
         isNew = false
         change += 1
+        let edit = appends ? Edits.Edit.append(data) : .write(data, at: offset)
         var next = content
-        if appends {
-            next += data
-        } else {
-            if offset > next.count { next += [UInt8](repeating: 0, count: offset - next.count) }
-            let end = min(offset + data.count, next.count)
-            next.replaceSubrange(offset..<end, with: data)
-        }
+        edit.apply(to: &next)
         let following = hasWritten
         switch ValueCheck.problem(with: WriteSession.value(of: next)) {
         case nil: break
@@ -86,7 +83,7 @@ struct WriteSession: Sendable {
             // A value that comes in pieces may be cut anywhere: in the middle of a character, after a
             // blank, between lines. Such a piece is full (programs write whole blocks) or, as bash does
             // it, one line; what is wrong with it is wrong only at its end.
-            let inPieces = data.count >= 512 && data.count % 512 == 0
+            let inPieces = WriteSession.isBlock(data)
             let emptyLine = following && data.allSatisfy { $0 == 0x0A }
             // What is rewritten in place is cut to its new length after that, as `rsync --inplace` does it.
             let inPlace = !appends && offset + data.count < next.count && data.last == 0x0A
@@ -97,10 +94,10 @@ struct WriteSession: Sendable {
             content = next
             hasWritten = true
             held = .piece
-            if appends { unsentAppended += data }
+            edits.append(edit)
             return .hold
         }
-        return .publish(content: next, appended: appends && !replaces ? unsentAppended + data : nil)
+        return publish(next, edits + [edit])
     }
 
     /// An ftruncate(2) through this open.
@@ -109,22 +106,19 @@ struct WriteSession: Sendable {
         change += 1
         if size == 0 {
             content = []
-            unsentAppended = []
+            edits = []
             isTruncated = true
             replaces = true
             held = .nothing
             return .hold
         }
+        let edit = Edits.Edit.resize(size)
         var next = content
-        if size < next.count {
-            next.removeSubrange(size...)
-        } else {
-            next += [UInt8](repeating: 0, count: size - next.count)
-        }
+        edit.apply(to: &next)
         if let problem = ValueCheck.problem(with: WriteSession.value(of: next)) {
             return .refuse(Refusal(reason: problem))
         }
-        return .publish(content: next, appended: nil)
+        return publish(next, edits + [edit])
     }
 
     /// A close(2) or fsync(2) of one descriptor of this open; more writes may follow.
@@ -135,7 +129,11 @@ struct WriteSession: Sendable {
             return .refuse(Refusal(reason: problem))
         }
         held = .sent
-        return .publish(content: content, appended: appends && !replaces ? unsentAppended : nil)
+        return publish(content, edits)
+    }
+
+    private func publish(_ content: [UInt8], _ edits: [Edits.Edit]) -> Action {
+        .publish(content: content, replaces ? nil : Edits(base: base, edits: edits))
     }
 
     /// The last close. What was truncated and never written becomes the empty value.
@@ -143,7 +141,7 @@ struct WriteSession: Sendable {
         if held == .piece { return flush() }
         guard isTruncated else { return isNew ? .create : .hold }
         isTruncated = false
-        return .publish(content: [], appended: nil)
+        return .publish(content: [], nil)
     }
 
     /// A change ended.
@@ -159,12 +157,16 @@ struct WriteSession: Sendable {
             return
         }
         content = stored
+        base = stored
+        edits = []
         isTruncated = false
         isNew = false
-        replaces = false
+        if appends { replaces = false }
         held = .nothing
-        unsentAppended = []
     }
+
+    /// Whether a program writes in blocks, so that more is to come: as stdio, cat and dd do it.
+    static func isBlock(_ data: [UInt8]) -> Bool { data.count >= 512 && data.count % 512 == 0 }
 
     /// The value of a file's content: one final newline belongs to the file.
     static func value(of content: [UInt8]) -> [UInt8] {

@@ -41,6 +41,20 @@ struct OutageTests {
         }
     }
 
+    @Test("a change that could not be sent does not end what is served meanwhile")
+    func changeMeanwhile() throws {
+        let gate = try MountedGate(options: ["ttl=0", "timeout=5", "stale=600", "watch=0"])
+        defer { gate.end() }
+        #expect(try gate.text("vm/8/STATE") == "RUNNING\n")
+        gate.simulator.stop()
+        for script in ["echo x > HYPERVISOR", "rm HYPERVISOR", "echo suspend > ../control"] {
+            let outcome = try gate.shell("cd vm/8/USER_TEMPLATE && \(script)")
+            #expect(outcome.errors.contains("No route to host"), "\(outcome)")
+            #expect(try gate.text("vm/8/STATE") == "RUNNING\n")
+        }
+        try gate.simulator.restart()
+    }
+
     @Test("what is older than stale allows is an error")
     func tooOld() throws {
         let gate = try MountedGate(options: ["ttl=0", "timeout=5", "stale=1"])

@@ -123,7 +123,8 @@ struct Model: Sendable {
 
     /// Stores a value; nil when it was stored, or with which errnos it may be refused.
     mutating func store(
-        _ content: [UInt8], appended: [UInt8]? = nil, at place: Place, by mount: Int
+        _ content: [UInt8], _ edits: [ModelSession.Edit]? = nil, base: [UInt8] = [], at place: Place,
+        by mount: Int
     ) throws(NotSaid) -> (stored: [UInt8], problems: Set<Int32>) {
         for other in mounts.indices where other != mount {
             // Two mounts have different ideas of a vector attribute that one began.
@@ -131,14 +132,18 @@ struct Model: Sendable {
         }
         if place.key != nil, server[place.folder] == nil { try becomesFolder(place.folder, mount) }
         var whole = content
-        if let appended {
-            var before: [UInt8] = []
+        if let edits {
+            var before: [UInt8]?
             switch server[place.folder] {
             case .text(let value) where place.key == nil: before = value + [0x0A]
-            case .vector(let keys): before = place.key.flatMap { keys[$0] }.map { $0 + [0x0A] } ?? []
+            case .vector(let keys): before = place.key.flatMap { keys[$0] }.map { $0 + [0x0A] }
             default: break
             }
-            whole = (before == [0x0A] ? [] : before) + appended
+            let onlyAppends = !edits.contains { if case .append = $0 { false } else { true } }
+            if onlyAppends { before = before ?? [] }
+            if let before, ModelValue.value(of: before) != ModelValue.value(of: base) {
+                whole = edits.reduce(onlyAppends && before == [0x0A] ? [] : before) { $1.made(of: $0) }
+            }
         }
         let value = ModelValue.value(of: whole)
         let problems = ModelValue.problems(value)
@@ -186,8 +191,8 @@ struct Model: Sendable {
         switch step {
         case .nothing: return .one(otherwise)
         case .refuse(let problems): return .refused(problems)
-        case .store(let content, let appended):
-            let (stored, problems) = try store(content, appended: appended, at: open.place, by: open.mount)
+        case .store(let content, let edits, let base):
+            let (stored, problems) = try store(content, edits, base: base, at: open.place, by: open.mount)
             guard problems.isEmpty else { return .refused(problems) }
             session.stored(stored)
             return .one(otherwise)

@@ -11,17 +11,34 @@ struct ModelSession: Hashable, Sendable {
     var isNew: Bool
     /// The end of `content` is not stored yet.
     var isHeld = false
-    var unsent: [UInt8] = []
+    /// What is stored, as far as the open knows, and what it did since.
+    var base: [UInt8]
+    var edits: [Edit] = []
     var hasWritten = false
-    /// What was there before is to go, and did not yet: nothing goes behind it.
+    /// What is stored counts for nothing.
     var replaces: Bool
+
+    /// A call that changes the content.
+    enum Edit: Hashable {
+        case append([UInt8])
+        case write([UInt8], at: Int)
+        case resize(Int)
+
+        func made(of bytes: [UInt8]) -> [UInt8] {
+            switch self {
+            case .append(let data): bytes + data
+            case .write(let data, let offset): bytes.overwritten(data, at: offset)
+            case .resize(let size): bytes.resized(to: size)
+            }
+        }
+    }
 
     /// What a call comes to.
     enum Step: Hashable {
         case nothing
         case refuse(Set<Int32>)
-        /// Store all of it, or what goes behind the content that is stored by then.
-        case store([UInt8], appended: [UInt8]?)
+        /// Store all of it; or if that is not the base any more, what the edits make of what is stored by then.
+        case store([UInt8], [Edit]?, base: [UInt8])
     }
 
     init(content: [UInt8], appends: Bool, isEmptied: Bool, isNew: Bool) {
@@ -29,17 +46,19 @@ struct ModelSession: Hashable, Sendable {
         self.appends = appends
         self.isEmptied = isEmptied
         self.isNew = isNew
-        replaces = isEmptied
+        base = self.content
+        replaces = isEmptied || isNew && !appends
     }
 
     mutating func write(_ data: [UInt8], at offset: Int) -> Step {
         isEmptied = false
         isNew = false
-        let next = appends ? content + data : content.overwritten(data, at: offset)
+        let edit = appends ? Edit.append(data) : .write(data, at: offset)
+        let next = edit.made(of: content)
         let value = ModelValue.value(of: next)
         let problems = ModelValue.problems(value)
         guard !problems.isEmpty else {
-            return .store(next, appended: appends && !replaces ? unsent + data : nil)
+            return .store(next, replaces ? nil : edits + [edit], base: base)
         }
         // A value in pieces: whole blocks, empty lines behind what was written, or written over a longer one.
         let isPiece =
@@ -49,7 +68,7 @@ struct ModelSession: Hashable, Sendable {
         content = next
         isHeld = true
         hasWritten = true
-        if appends { unsent += data }
+        edits.append(edit)
         return .nothing
     }
 
@@ -57,22 +76,24 @@ struct ModelSession: Hashable, Sendable {
         if size == content.count { return .nothing }
         if size == 0 {
             content = []
-            unsent = []
+            edits = []
             isEmptied = true
             replaces = true
             isHeld = false
             return .nothing
         }
-        let next = content.resized(to: size)
+        let edit = Edit.resize(size)
+        let next = edit.made(of: content)
         let problems = ModelValue.problems(ModelValue.value(of: next))
-        return problems.isEmpty ? .store(next, appended: nil) : .refuse(problems)
+        return problems.isEmpty
+            ? .store(next, replaces ? nil : edits + [edit], base: base) : .refuse(problems)
     }
 
     mutating func flush() -> Step {
         guard isHeld else { return .nothing }
         let problems = ModelValue.problems(ModelValue.value(of: content))
         return problems.isEmpty
-            ? .store(content, appended: appends && !replaces ? unsent : nil) : .refuse(problems)
+            ? .store(content, replaces ? nil : edits, base: base) : .refuse(problems)
     }
 
     mutating func stored(_ content: [UInt8]) {
@@ -80,8 +101,9 @@ struct ModelSession: Hashable, Sendable {
         hasWritten = true
         isEmptied = false
         isNew = false
-        replaces = false
+        if appends { replaces = false }
         isHeld = false
-        unsent = []
+        base = content
+        edits = []
     }
 }

@@ -291,7 +291,7 @@ extension OneGateFileSystem {
         state.withLock { state in
             for (name, _) in attributes {
                 let place = AttributePlace(machine: machine, name: name, key: nil)
-                state.stored(state.inodes.number(folder(of: machine) + place.path))
+                state.stored(place, of: folder(of: machine))
             }
         }
     }
@@ -318,8 +318,12 @@ extension OneGateFileSystem {
     /// Tells a session how its change ended.
     private func completed(_ handle: UInt64, _ inode: Inode, _ content: [UInt8]?, _ change: Int) {
         state.withLock { state in
-            if content != nil { state.stored(inode) }
             guard case .writing(var writing)? = state.handles[handle] else { return }
+            if content != nil, case .attribute(let place) = writing.target {
+                state.stored(place, of: folder(of: place.machine))
+                // The file that it made may have another name by now.
+                if case .created? = state.overlays[inode]?.content { state.overlays[inode] = nil }
+            }
             writing.session.completed(content, change: change)
             state.handles[handle] = .writing(writing)
         }
@@ -611,13 +615,17 @@ extension MountState {
         }
     }
 
-    /// The server has now what was only shown here: the file, and the vector that it is a key of.
-    mutating func stored(_ inode: Inode) {
+    /// The server has now what was only shown here: an attribute, and the vector that it is a key of.
+    ///
+    /// - Parameters:
+    ///   - place: the attribute's.
+    ///   - folder: its VM's path.
+    mutating func stored(_ place: AttributePlace, of folder: [FileName]) {
+        let inode = inodes.number(folder + place.path)
         if let overlay = overlays[inode], !overlay.isScratch { overlays[inode] = nil }
-        guard let parent = inodes[inode]?.parent, case .vector? = overlays[parent.inode]?.content else {
-            return
-        }
-        overlays[parent.inode] = nil
+        guard place.key != nil else { return }
+        let vector = inodes.number(folder + place.path.dropLast())
+        if case .vector? = overlays[vector]?.content { overlays[vector] = nil }
     }
 }
 

@@ -190,6 +190,7 @@ extension Model {
         }
         if case .folder(let keys) = source { return try rename(mount, folder: place, keys, goal, target) }
         if case .folder = target { return .failed(EISDIR) }
+        try hasNoOldScratch(place, mount)
         if case .file = source, isOnlyCreated(place, mount) { return .failed(EBUSY) }
         let bytes: [UInt8]
         switch source {

@@ -49,6 +49,23 @@ struct HangingServerTests {
         #expect(gate.cloud.attribute(vm: 9, name: "ACTIVE") == "YES")
     }
 
+    @Test("a child that ends interrupts nothing, and Ctrl-C still does")
+    func harmlessSignals() throws {
+        let gate = try MountedGate(options: ["ttl=600", "timeout=600"])
+        defer { gate.end() }
+        _ = try gate.text("vm/9/USER_TEMPLATE/ACTIVE")
+        gate.simulator.inject(.delay(.seconds(1)), method: "PUT", count: 1)
+        // bash has a handler for SIGCHLD.
+        let outcome = try gate.shell("sleep 0.2 & echo NO > vm/9/USER_TEMPLATE/ACTIVE; echo $?")
+        #expect(outcome == Child.Outcome(status: 0, output: "0\n", errors: ""))
+        gate.simulator.inject(.hang, method: "PUT")
+        let writer = try blocked(gate, "sleep 0.2 & echo YES > vm/9/USER_TEMPLATE/ACTIVE; echo $?")
+        usleep(1_000_000)
+        #expect(writer.isRunning)
+        writer.kill(SIGINT)
+        #expect(writer.finish().status == 128 + SIGINT)
+    }
+
     @Test("thirty blocked readers block nobody else, and what is cached is served")
     func others() throws {
         let gate = try MountedGate(options: ["ttl=0", "peer_ttl=600", "timeout=600", "watch=0"])

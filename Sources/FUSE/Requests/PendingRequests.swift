@@ -1,4 +1,5 @@
 import CFUSE
+import Dispatch
 import Synchronization
 
 /// The deferred requests of a session that have no answer yet.
@@ -20,6 +21,8 @@ final class PendingRequests: Sendable {
         /// Whether the session's end waits for the answer.
         let isAwaited: Bool
         let since: ContinuousClock.Instant
+        /// Who waits for the answer.
+        let thread: Int32
         let onInterrupt: (@Sendable () -> Void)?
         var isBeingAdded = true
         var wasInterrupted = false
@@ -55,10 +58,12 @@ final class PendingRequests: Sendable {
         onInterrupt: (@Sendable () -> Void)?
     ) -> Ticket {
         let address = UInt(bitPattern: request)
+        let thread = fuse_req_ctx(request)?.pointee.pid ?? 0
         let ticket = state.withLock { state in
             state.count += 1
             let entry = Entry(
-                number: state.count, lock: lock, isAwaited: isAwaited, since: .now, onInterrupt: onInterrupt)
+                number: state.count, lock: lock, isAwaited: isAwaited, since: .now, thread: thread,
+                onInterrupt: onInterrupt)
             state.insert(entry, at: address)
             return Ticket(address: address, number: state.count)
         }
@@ -119,6 +124,7 @@ final class PendingRequests: Sendable {
         }
     }
 
+    /// libfuse says that whoever waits for a request has got a signal. It says so once for each request.
     private func interrupt(_ request: OpaquePointer) {
         let address = UInt(bitPattern: request)
         let entry: Entry? = state.withLock { state in
@@ -126,13 +132,33 @@ final class PendingRequests: Sendable {
                 state.entries[address]?.wasInterrupted = true
                 return nil
             }
-            return state.remove(at: address)
+            return state.entries[address]
         }
         guard let entry else { return }
+        interrupt(Ticket(address: address, number: entry.number), entry.thread)
+    }
+
+    /// Answers EINTR, as soon as a signal waits for the thread that is meant to interrupt it.
+    private func interrupt(_ ticket: Ticket, _ thread: Int32) {
+        guard !PendingSignals.areHarmless(for: thread) else {
+            DispatchQueue.global().asyncAfter(deadline: .now() + PendingRequests.pause) { [weak self] in
+                guard let self, self.contains(ticket) else { return }
+                self.interrupt(ticket, thread)
+            }
+            return
+        }
+        let entry: Entry? = state.withLock { state in
+            guard state.entries[ticket.address]?.number == ticket.number else { return nil }
+            return state.remove(at: ticket.address)
+        }
+        guard let entry, let request = OpaquePointer(bitPattern: ticket.address) else { return }
         Reply.error(.interrupted).send(to: request)
         released(entry.lock)
         entry.onInterrupt?()
     }
+
+    /// How often it is seen which signals wait for who was interrupted by a harmless one: the kernel does not tell of a second.
+    private static let pause = DispatchTimeInterval.milliseconds(50)
 
     // MARK: Locks
 

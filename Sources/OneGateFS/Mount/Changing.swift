@@ -378,7 +378,13 @@ extension OneGateFileSystem {
             guard case .writing(var writing)? = state.handles[handle] else { return .answer(reply) }
             defer { state.handles[handle] = .writing(writing) }
             guard case .attribute(let place) = writing.target else {
-                return writing.lines.isEmpty ? .answer(reply) : orderStep(&writing, [])
+                guard let last = writing.lines.last else { return .answer(reply) }
+                // Whoever was killed did not come to its end.
+                guard last == 0x0A else {
+                    writing.lines = []
+                    return .fail(Failure(.invalid, "the last line is cut"))
+                }
+                return orderStep(&writing, [])
             }
             let action = call(&writing.session)
             return self.step(action, writing.session.change, place, otherwise: reply)
@@ -567,79 +573,5 @@ extension OneGateFileSystem {
             }
         }
         return .failure(Failure(.io, "the server's answers are always older than what was asked for"))
-    }
-}
-
-extension MountState {
-    /// Sets the content of a scratch file.
-    mutating func setScratch(_ inode: Inode, _ bytes: [UInt8]) {
-        guard var overlay = overlays[inode] else { return }
-        overlay.content = .scratch(bytes: bytes)
-        overlay.modified = Clock.now
-        overlay.version = newVersion()
-        overlays[inode] = overlay
-    }
-
-    /// Shows something in a folder that the server does not have.
-    mutating func addOverlay(_ node: Node, _ content: Overlay.Content) {
-        guard let parent = node.parent else { return }
-        overlays[node.inode] = Overlay(
-            parent: parent.inode, name: node.name, content: content, modified: Clock.now,
-            version: newVersion())
-    }
-
-    /// What is shown besides what the server has goes with its name to another inode; what an open made stays its own.
-    mutating func moveOverlay(from before: Inode, to inode: Inode) {
-        epoch &+= 1
-        inodes.prune { overlays[$0] != nil }
-        // Only what is stored can be renamed: whoever made the file shows nothing of his own any more.
-        if case .created? = overlays[inode]?.content { overlays[inode] = nil }
-        guard before != inode, let overlay = overlays[before] else { return }
-        if case .created = overlay.content { return }
-        overlays[before] = nil
-        overlays[inode] = overlay
-    }
-
-    /// What the server has of the vector attributes that were begun here is no longer shown by us: once it is
-    /// erased again, it is gone.
-    ///
-    /// - Parameters:
-    ///   - tree: a VM as the server has it.
-    ///   - folder: the VM's path.
-    mutating func endBegunVectors(in tree: Directory, at folder: [FileName]) {
-        let begun = overlays.filter { if case .vector = $0.value.content { true } else { false } }
-        guard !begun.isEmpty, let template = tree.directory(VirtualMachineTree.userTemplate) else { return }
-        let parent = inodes.number(folder + [VirtualMachineTree.userTemplate])
-        for (inode, overlay) in begun where overlay.parent == parent && template[overlay.name] != nil {
-            overlays[inode] = nil
-        }
-    }
-
-    /// The server has now what was only shown here: an attribute, and the vector that it is a key of.
-    ///
-    /// - Parameters:
-    ///   - place: the attribute's.
-    ///   - folder: its VM's path.
-    mutating func stored(_ place: AttributePlace, of folder: [FileName]) {
-        let inode = inodes.number(folder + place.path)
-        if let overlay = overlays[inode], !overlay.isScratch { overlays[inode] = nil }
-        guard place.key != nil else { return }
-        let vector = inodes.number(folder + place.path.dropLast())
-        if case .vector? = overlays[vector]?.content { overlays[vector] = nil }
-    }
-}
-
-extension AttributePlace {
-    /// The place of a path below a VM's folder: `USER_TEMPLATE/NAME` or `USER_TEMPLATE/NAME/KEY`.
-    init?(machine: Int, path: [FileName]) {
-        guard path.count == 2 || path.count == 3, path[0] == VirtualMachineTree.userTemplate,
-            let name = path[1].string, Name.file(for: name) == path[1]
-        else { return nil }
-        var key: String?
-        if path.count == 3 {
-            guard let text = path[2].string, Name.file(for: text) == path[2] else { return nil }
-            key = text
-        }
-        self.init(machine: machine, name: name, key: key)
     }
 }

@@ -446,8 +446,9 @@ extension OneGateFileSystem {
         let replaced = newPlace.file(in: goal)
         _ = try await storeInTurn(.whole(file.bytes), at: newPlace)
         do throws(Failure) { try await eraseInTurn(place) } catch {
-            // Of what was refused nothing should be left. Otherwise it is not known what is there.
-            guard error.isRefusal else { throw error }
+            // Of what was refused nothing should be left.
+            let left = try? await current(place.machine)
+            guard place.file(in: left ?? nil)?.value == file.value else { throw error }
             if let replaced {
                 _ = try? await storeInTurn(.whole(replaced.bytes), at: newPlace)
             } else {
@@ -468,7 +469,10 @@ extension OneGateFileSystem {
             touch(newPlace, .folder)
             try await update([(newPlace.name, .vector(members))], of: newPlace.machine)
             do throws(Failure) { try await eraseInTurn(place) } catch {
-                if error.isRefusal { try? await eraseInTurn(newPlace) }
+                let left = try? await current(place.machine)
+                if let vector = place.vector(in: left ?? nil), try keys(of: vector) == members {
+                    try? await eraseInTurn(newPlace)
+                }
                 throw error
             }
         }

@@ -55,9 +55,6 @@ public struct Failure: Error, Sendable, CustomStringConvertible {
         isOutage = other.isOutage
     }
 
-    /// Whether the server refused: then nothing was done.
-    var isRefusal: Bool { status != nil && errno != .timedOut || errno == .notPermitted }
-
     /// The same failure with another errno or an explanation.
     func explained(_ errno: Errno? = nil, _ words: String) -> Failure {
         Failure(errno: errno ?? self.errno, words: words, of: self)

@@ -27,3 +27,18 @@ struct AttributePlace: Hashable, Sendable {
         tree?.directory(VirtualMachineTree.userTemplate)?.directory(Name.file(for: name))
     }
 }
+
+extension AttributePlace {
+    /// The place of a path below a VM's folder: `USER_TEMPLATE/NAME` or `USER_TEMPLATE/NAME/KEY`.
+    init?(machine: Int, path: [FileName]) {
+        guard path.count == 2 || path.count == 3, path[0] == VirtualMachineTree.userTemplate,
+            let name = path[1].string, Name.file(for: name) == path[1]
+        else { return nil }
+        var key: String?
+        if path.count == 3 {
+            guard let text = path[2].string, Name.file(for: text) == path[2] else { return nil }
+            key = text
+        }
+        self.init(machine: machine, name: name, key: key)
+    }
+}

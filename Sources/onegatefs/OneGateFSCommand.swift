@@ -37,19 +37,27 @@ struct OneGateFSCommand: ParsableCommand {
         Privileges.keepThoseOfMounting()
         let configuration = try configured()
         let report = try refusing { try Daemon.start(foreground: options.isForeground) }
-        do {
-            try serve(configuration, report, signals)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            report.fail("onegatefs: \(error)")
-            throw ExitCode.failure
+        let (mountPoint, isForeground) = (options.mountPoint ?? "", options.isForeground)
+        let status: @Sendable () -> ExitCode = {
+            do {
+                try Self.serve(configuration, at: mountPoint, isForeground: isForeground, report, signals)
+            } catch {
+                if let status = error as? ExitCode { return status }
+                report.fail("onegatefs: \(error)")
+                return .failure
+            }
+            return .success
         }
+        if !isForeground { Daemon.goOn { status().rawValue } }
+        let ended = status()
+        if !ended.isSuccess { throw ended }
     }
 
     /// Mounts and serves until the end.
-    private func serve(
-        _ configuration: MountConfiguration, _ report: StartupReport, _ signals: Set<Signal>
+    private static func serve(
+        _ configuration: MountConfiguration, at mountPoint: String, isForeground: Bool,
+        _ report: StartupReport,
+        _ signals: Set<Signal>
     ) throws {
         try Descriptors.reserve()
         // libdispatch takes descriptors with the first thread that it starts, and ends the process if there is none: so now.
@@ -58,9 +66,8 @@ struct OneGateFSCommand: ParsableCommand {
         started.wait()
         ProcessEnvironment.erase("TOKENTXT")
         let threshold = LogThreshold(configuration.logLevel)
-        let logger = Log.logger(threshold, isForeground: options.isForeground)
+        let logger = Log.logger(threshold, isForeground: isForeground)
         let settings = try configuration.settings.resolve()
-        let mountPoint = options.mountPoint ?? ""
         let mount = try Mount(at: mountPoint, configuration, settings: settings, logger: logger) {
             report.ready()
             _ = ServiceNotification.ready.send()

@@ -44,6 +44,15 @@ public enum Daemon {
         }
     }
 
+    /// Goes on in a process that ``start(foreground:)`` made, on another thread, and exits with what `body` returns.
+    ///
+    /// Swift's runtime keeps the number of each thread, with which it guards what is made once (`once_t`). Of the thread that
+    /// fork(2) took along it has the parent's: if another thread wanted the same at the same time, both would wait for ever.
+    public static func goOn(_ body: @escaping @Sendable () -> CInt) -> Never {
+        if let thread = try? SystemThread(name: "onegatefs", run: { exit(body()) }) { thread.join() }
+        exit(EXIT_FAILURE)
+    }
+
     /// /proc/self/task has a directory for each thread, and each is a link to it.
     private static var threadCount: Int {
         guard case .success(let attributes) = SystemCalls.status(of: "/proc/self/task") else { return 1 }

@@ -83,7 +83,7 @@ extension OneGateFileSystem {
                 }
                 answerMade(deferred, parent, name, place)
             } catch {
-                report(error, parent, .mknod)
+                report(error, parent, .mknod, name: name)
                 deferred.answer(.error(error.errno))
             }
         }
@@ -128,7 +128,7 @@ extension OneGateFileSystem {
                 guard directory.purpose == .userTemplate else {
                     return .failed(
                         Failure(.notPermitted, "a folder is a vector attribute: only in USER_TEMPLATE"),
-                        parent)
+                        parent, name)
                 }
                 guard Name.isAttribute(name) else {
                     return .failed(
@@ -273,7 +273,7 @@ extension OneGateFileSystem {
                 metrics.count(operation, .ok)
                 deferred.answer(.ok)
             } catch {
-                if error.errno != .notEmpty { report(error, path: path(parent, name), operation) }
+                if error.errno != .notEmpty { report(error, parent, operation, name: name) }
                 deferred.answer(.error(error.errno))
             }
         }
@@ -283,10 +283,6 @@ extension OneGateFileSystem {
         state.withLock { state in
             if let folder = state.inodes[parent] { state.inodes.bury(name, of: folder) }
         }
-    }
-
-    private func path(_ parent: Inode, _ name: FileName) -> String {
-        (state.withLock { $0.inodes[parent]?.path } ?? "") + "/" + name.description
     }
 
     // MARK: Renaming
@@ -327,7 +323,7 @@ extension OneGateFileSystem {
                 metrics.count(.rename, .ok)
                 deferred.answer(.ok)
             } catch {
-                report(error, path: path(parent, name), .rename)
+                report(error, parent, .rename, name: name)
                 deferred.answer(.error(error.errno))
             }
         }

@@ -62,10 +62,6 @@ extension Model {
             guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
             if case .vector = value {
                 try becomesFolder(place, nil)
-                for mount in mounts.indices {
-                    if case .folder = node(place, mount) { continue }
-                    try hasNoOldScratch(place, mount)
-                }
             }
             server[place] = value
             return .one(.done)
@@ -126,16 +122,8 @@ extension Model {
         guard place.leaf.isAttribute else { return .failed(EINVAL) }
         guard !mounts.contains(where: { $0.begun.contains(place) }) else { throw NotSaid() }
         try becomesFolder(place, nil)
-        try hasNoOldScratch(place, mount)
         mounts[mount].begun.insert(place)
         return .one(.done)
-    }
-
-    /// Nothing is said about scratch files of a folder that went, when one of its name comes.
-    private func hasNoOldScratch(_ place: Place, _ mount: Int) throws(NotSaid) {
-        if mounts[mount].scratch.keys.contains(where: { $0.key != nil && $0.folder == place }) {
-            throw NotSaid()
-        }
     }
 
     private mutating func removeFolder(_ mount: Int, _ place: Place) throws(NotSaid) -> Expectation {
@@ -226,7 +214,6 @@ extension Model {
             if mounts[other].begun.contains(goal) { throw NotSaid() }
         }
         try becomesFolder(goal, nil)
-        try hasNoOldScratch(goal, mount)
         if keys.isEmpty {
             mounts[mount].begun.remove(place)
             mounts[mount].begun.insert(goal)

@@ -164,10 +164,19 @@ struct Model: Sendable {
         return (whole, [])
     }
 
-    /// Nothing is said about a name that becomes a folder for one while another made it as a file and did not write yet.
+    /// Nothing is said about a name that becomes a folder for one while another made it as a file and did not write yet, or has
+    /// scratch files of a folder that went.
     func becomesFolder(_ place: Place, _ mount: Int?) throws(NotSaid) {
         for other in mounts.indices where other != mount {
             if mounts[other].created[place] != nil { throw NotSaid() }
+            if case .folder = node(place, other) { continue }
+            try hasNoOldScratch(place, other)
+        }
+    }
+
+    func hasNoOldScratch(_ place: Place, _ mount: Int) throws(NotSaid) {
+        if mounts[mount].scratch.keys.contains(where: { $0.key != nil && $0.folder == place }) {
+            throw NotSaid()
         }
     }
 

@@ -105,6 +105,15 @@ struct RemovingTests {
             """
         let outcome = try gate.python(program)
         #expect(outcome.output == "True\nFalse False\n", "\(outcome)")
+        let renaming = """
+            import os
+            os.chdir('vm/9/USER_TEMPLATE')
+            file = os.open('MADE', os.O_WRONLY | os.O_CREAT)
+            os.rename('ACTIVE', 'MADE')
+            os.rename('MADE', '.scratch')
+            print('MADE' in os.listdir('.'))
+            """
+        #expect(try gate.python(renaming).output == "False\n")
     }
 
     @Test("names of scratch files that come and go leave nothing")

@@ -58,15 +58,16 @@ extension MountState {
             version: newVersion())
     }
 
-    /// What is shown besides what the server has goes with its name to another inode; what an open made stays its own.
+    /// What is shown besides what the server has goes with its name to another inode.
     mutating func moveOverlay(from before: Inode, to inode: Inode) {
         epoch &+= 1
         inodes.prune { overlays[$0] != nil }
-        // Only what is stored can be renamed: whoever made the file shows nothing of his own any more.
+        // Only what is stored can be renamed, and then the new name is stored: whoever made one of them as a file shows nothing of
+        // his own any more.
         if case .created? = overlays[inode]?.content { overlays[inode] = nil }
         guard before != inode, let overlay = overlays[before] else { return }
-        if case .created = overlay.content { return }
         overlays[before] = nil
+        if case .created = overlay.content { return }
         overlays[inode] = overlay
     }
 

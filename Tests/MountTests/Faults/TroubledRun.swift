@@ -175,7 +175,10 @@ final class TroubledRun: Sendable {
                 return figures.withLock { $0.cut += 1 }
             }
             let seen = text?.prefix(20) ?? (number == 0 ? "nothing at all" : "none")
-            return problem("\(history.path) was read as \(seen); it was \(history.words)")
+            let stored = simulator.cloud.attribute(vm: history.vm, name: history.name)?.scalar
+            return problem(
+                "\(history.path) was read as \(seen); it was \(history.words); the server has"
+                    + " \(stored?.prefix(20) ?? "none")")
         }
         usleep(.random(in: 0...20_000, using: &random))
     }
@@ -226,6 +229,8 @@ final class TroubledRun: Sendable {
                     "\(history.path) is \(stored?.prefix(20) ?? "none"), which nobody wrote: \(history.words)"
                 )
             }
+            // What a killed daemon had sent, the server may do later than what is asked for now.
+            if Self.unmounted.contains(number) { usleep(500_000) }
             if generation % 2 == 1, mount.generation == generation, number != ENOENT || !history.mayBe(nil) {
                 failed(number, history.path)
             }

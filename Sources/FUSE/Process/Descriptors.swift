@@ -1,4 +1,3 @@
-import CFUSE
 import Glibc
 
 /// The process's file descriptors.

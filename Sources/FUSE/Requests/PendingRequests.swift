@@ -48,6 +48,11 @@ final class PendingRequests: Sendable {
             }
             return entry
         }
+
+        /// The same, unless it is a later request at the same address.
+        mutating func remove(_ ticket: Ticket) -> Entry? {
+            entries[ticket.address]?.number == ticket.number ? remove(at: ticket.address) : nil
+        }
     }
 
     private let state = Mutex(State())
@@ -87,11 +92,9 @@ final class PendingRequests: Sendable {
     ///
     /// - Returns: whether it was there, and the answer reached the kernel.
     func answer(_ ticket: Ticket, _ reply: Reply) -> Bool {
-        let entry: Entry? = state.withLock { state in
-            guard state.entries[ticket.address]?.number == ticket.number else { return nil }
-            return state.remove(at: ticket.address)
-        }
-        guard let entry, let request = OpaquePointer(bitPattern: ticket.address) else { return false }
+        guard let entry = state.withLock({ $0.remove(ticket) }),
+            let request = OpaquePointer(bitPattern: ticket.address)
+        else { return false }
         defer { released(entry.lock) }
         return reply.send(to: request)
     }
@@ -147,11 +150,9 @@ final class PendingRequests: Sendable {
             }
             return
         }
-        let entry: Entry? = state.withLock { state in
-            guard state.entries[ticket.address]?.number == ticket.number else { return nil }
-            return state.remove(at: ticket.address)
-        }
-        guard let entry, let request = OpaquePointer(bitPattern: ticket.address) else { return }
+        guard let entry = state.withLock({ $0.remove(ticket) }),
+            let request = OpaquePointer(bitPattern: ticket.address)
+        else { return }
         Reply.error(.interrupted).send(to: request)
         released(entry.lock)
         entry.onInterrupt?()

@@ -5,8 +5,8 @@ import Synchronization
 /// A client of OneGate for one VM.
 ///
 /// It sends what it is asked to, one HTTP request a call, and keeps nothing but connections. Reads and updates are sent
-/// again once when the connection is closed before anything of an answer came; erasing, actions and scaling are not. Changes to one VM should
-/// be made one after the other: the server loses an update that is made while it erases.
+/// again once when the connection is closed before anything of an answer came; erasing, actions and scaling are not.
+/// Changes to one VM should be made one after the other: the server loses an update that is made while it erases.
 public final class Client: Sendable {
     /// How requests are made.
     public struct Configuration: Sendable {

@@ -64,13 +64,16 @@ final class Transport: Sendable {
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
         if let caFile = configuration.caFile {
+            let certificates: String
             do throws(FileContent.Failure) {
-                _ = try FileContent.text(at: caFile, limit: FileContent.envFileLimit)
+                certificates = try FileContent.text(at: caFile, limit: FileContent.envFileLimit)
             } catch {
                 throw SettingsError("the file of CAs \(caFile) cannot be read: \(error)")
             }
             // The TLS library would report this with the first request only.
-            do { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile)) } catch {
+            do {
+                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificates.utf8)))
+            } catch {
                 throw SettingsError(
                     "the file of CAs \(caFile) cannot be used: it should have certificates in PEM format")
             }

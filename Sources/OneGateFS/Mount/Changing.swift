@@ -255,7 +255,7 @@ extension OneGateFileSystem {
         case .hold, .create: .answer(reply)
         case .refuse(let refusal): .fail(Failure(refusal.reason.errno, refusal.reason.words))
         case .publish(let content, let edits):
-            .store(place, edits.map { .edited($0, whole: content) } ?? .whole(content), change: change)
+            .store(place, NewContent(content, edits), change: change)
         }
     }
 
@@ -271,8 +271,7 @@ extension OneGateFileSystem {
         }
         let offset = offset ?? bytes.count
         guard offset + data.count <= OneGateFileSystem.contentSizeLimit else { return .error(.fileTooLarge) }
-        if offset > bytes.count { bytes += [UInt8](repeating: 0, count: offset - bytes.count) }
-        bytes.replaceSubrange(offset..<min(bytes.count, offset + data.count), with: data)
+        Edits.Edit.write(data, at: offset).apply(to: &bytes)
         state.setScratch(inode, bytes)
         return .written(data.count)
     }
@@ -463,7 +462,7 @@ extension OneGateFileSystem {
             else {
                 return nil
             }
-            bytes = Array(bytes.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - bytes.count))
+            Edits.Edit.resize(size).apply(to: &bytes)
             state.setScratch(inode, bytes)
             guard let item = state.overlays[inode]?.item else { return .error(.noEntry) }
             node.changeSize()

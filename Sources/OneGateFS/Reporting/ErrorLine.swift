@@ -19,15 +19,13 @@ struct ErrorLine: Sendable {
     private var shownPath: String {
         var shown = String.UnicodeScalarView()
         for scalar in path.unicodeScalars {
-            let isWord = scalar.value > 0x20 && !(0x7F...0xA0).contains(scalar.value)
-            isWord ? shown.append(scalar) : shown.append(contentsOf: ErrorLine.encoded(scalar).unicodeScalars)
+            if scalar.value > 0x20, !(0x7F...0xA0).contains(scalar.value) {
+                shown.append(scalar)
+            } else {
+                let encoded = String(scalar).utf8.flatMap(Name.percentEncoded)
+                shown.append(contentsOf: String(decoding: encoded, as: UTF8.self).unicodeScalars)
+            }
         }
         return String(shown)
-    }
-
-    private static func encoded(_ scalar: Unicode.Scalar) -> String {
-        String(scalar).utf8.map { byte in
-            "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }.joined()
     }
 }

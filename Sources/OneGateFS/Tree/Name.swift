@@ -31,7 +31,8 @@ public enum Name {
         return FileName(bytes: encoded)
     }
 
-    private static func percentEncoded(_ byte: UInt8) -> [UInt8] {
+    /// A byte as `%` and two digits.
+    static func percentEncoded(_ byte: UInt8) -> [UInt8] {
         let digits = Array("0123456789ABCDEF".utf8)
         return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
     }

@@ -17,8 +17,7 @@ extension OneGateFileSystem {
         else { return nil }
         let content: NewContent
         switch writing.session.release() {
-        case .publish(let whole, let edits):
-            content = edits.map { .edited($0, whole: whole) } ?? .whole(whole)
+        case .publish(let whole, let edits): content = NewContent(whole, edits)
         case .create: content = .created
         case .hold, .refuse: return nil
         }

@@ -12,6 +12,11 @@ extension OneGateFileSystem {
         case edited(Edits, whole: [UInt8])
         /// Nothing, where nothing is stored by then.
         case created
+
+        /// What a ``WriteSession`` publishes.
+        init(_ content: [UInt8], _ edits: Edits?) {
+            self = edits.map { .edited($0, whole: content) } ?? .whole(content)
+        }
     }
 
     /// Stores a value, and gives the content that is stored then.
